@@ -1,0 +1,110 @@
+/**
+ * How a kind of object tells the codec the way it crosses, and the list of all such kinds.
+ *
+ * Runs in: every process; both ends register the same kinds, by importing the same parts of the library.
+ * Guarantees: a name belongs to one kind; a kind registered later is asked first.
+ * Leaves to others: the format (`codec.ts`), and the kinds themselves (functions, Process, Queue, Lock, …).
+ */
+import { invalidState } from "../base/errors.ts";
+
+/** A module that the receiver imports before it decodes the body of a message. */
+export type ModuleReference =
+  | { readonly how: "import"; readonly url: string }
+  | { readonly how: "require"; readonly filename: string }
+  | { readonly how: "builtin"; readonly name: string }
+  | {
+      readonly how: "binding";
+      /** URL or file name of the module that has the import statement. */
+      readonly from: string;
+      readonly specifier: string;
+      readonly attributes?: Record<string, string>;
+    };
+
+/** What a refusal says. */
+export interface Refusal {
+  /** What the value is: `a promise`, `a Socket`. */
+  readonly subject: string;
+  /** Why that cannot be copied: a sentence without the final dot. */
+  readonly why: string;
+  /** What to do instead. */
+  readonly remedy: string;
+  readonly cause?: unknown;
+}
+
+/** What a kind writes with. */
+export interface Encoder {
+  /**
+   * Writes any value.
+   *
+   * @param step the piece that this value adds to the path in errors: `.name`, `[3]`, ` variable "db" used by "handler" at main.ts:14`
+   * @throws {UnserializableError} when it cannot be copied
+   */
+  value(value: unknown, step: string): void;
+  string(text: string): void;
+  /** A whole number from 0 to 2^53-1. */
+  uint(n: number): void;
+  /** Names a module that the receiver has imported before `decode` is called. */
+  module(reference: ModuleReference): void;
+  /** Throws the UnserializableError that names the whole path. */
+  refuse(what: Refusal): never;
+  /** The receiver's wire id, where it is known: what originates there goes as its tag alone. */
+  readonly home: string | undefined;
+  /** Originals that must stay alive until the answer has come. */
+  readonly keep: object[];
+  /** State of a kind that lasts for one message. */
+  store<T>(key: object, make: () => T): T;
+}
+
+/** What a kind reads with; each method reads what the one of the same name wrote. */
+export interface Decoder {
+  value(): unknown;
+  string(): string;
+  uint(): number;
+  /** The module: its namespace, `module.exports` for "require", the module itself for "builtin". */
+  module(): unknown;
+  /** To be called once for each decoded object, before what it contains is decoded, so that cycles find it. */
+  adopt<T extends object>(shell: T): T;
+  /** Throws the MalformedMessageError. */
+  malformed(why: string): never;
+  /** Runs `step` when the whole message is decoded. */
+  afterwards(step: () => void): void;
+  /** State of a kind that lasts for one message. */
+  store<T>(key: object, make: () => T): T;
+}
+
+/** A kind of object that knows how it crosses. */
+export interface Kind<T extends object> {
+  /** Stable and unique: it goes on the wire. */
+  readonly name: string;
+  /** Asked for each object that is not plain data, so it must be cheap. */
+  readonly matches: (value: object) => value is T;
+  encode(value: T, encoder: Encoder): void;
+  /** Calls `decoder.adopt(shell)` as soon as the shell exists, and returns the shell. */
+  decode(decoder: Decoder): object;
+}
+
+// `any`: a list of kinds of different objects; `matches` is what makes each call right.
+const byName = new Map<string, Kind<any>>();
+const newestFirst: Kind<any>[] = [];
+
+/** Teaches the codec a kind of object. */
+export function registerKind(kind: Kind<any>): void {
+  if (byName.has(kind.name)) {
+    throw invalidState(
+      `Cannot register the kind "${kind.name}": one of that name is registered already; two copies of the library were loaded into one process, load it once`,
+    );
+  }
+  byName.set(kind.name, kind);
+  newestFirst.unshift(kind);
+}
+
+/** The kind that an object is of. */
+export function kindOf(value: object): Kind<any> | undefined {
+  for (const kind of newestFirst) if (kind.matches(value)) return kind;
+  return undefined;
+}
+
+/** The kind that a message names. */
+export function kindNamed(name: string): Kind<any> | undefined {
+  return byName.get(name);
+}
