@@ -1,0 +1,42 @@
+/**
+ * What the kernel says of any process: whether it is still the one that was meant.
+ *
+ * Runs in: every process.
+ * Why the start time: a pid alone may be another process's by the time it is looked at.
+ */
+import { readFileSync } from "node:fs";
+
+export interface ProcessMark {
+  readonly pid: number;
+  /** Clock ticks since boot; undefined where there is no /proc. */
+  readonly startTime: number | undefined;
+}
+
+export function markOf(pid: number): ProcessMark {
+  return { pid, startTime: readStat(pid)?.startTime };
+}
+
+/** False once the process has ended, reaped or not. */
+export function isRunning({ pid, startTime }: ProcessMark): boolean {
+  if (startTime !== undefined) {
+    const stat = readStat(pid);
+    return stat !== undefined && stat.startTime === startTime && stat.state !== "Z" && stat.state !== "X";
+  }
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM"; // It exists, and is another user's.
+  }
+}
+
+/** proc(5): the second field, the command, may hold spaces and parentheses; the fields are counted from its end. */
+function readStat(pid: number): { readonly state: string; readonly startTime: number } | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return { state: fields[0]!, startTime: Number(fields[19]) };
+  } catch {
+    return undefined; // No such process, or no /proc.
+  }
+}
