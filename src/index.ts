@@ -1,1 +1,27 @@
-export * from "./base/errors.ts";
+/** Everything that the library offers. */
+import "./process/process-kinds.ts";
+
+export {
+  ClosedError,
+  MalformedMessageError,
+  MultiprocessingError,
+  ProcessExitedError,
+  RemoteError,
+  TimeoutError,
+  UnserializableError,
+  type ErrorCode,
+  type ErrorFacts,
+} from "./base/errors.ts";
+export type { WaitOptions } from "./base/options.ts";
+export { cpuCount } from "./host/cpu-count.ts";
+export { activeChildren } from "./process/children.ts";
+export { getContext, type Context } from "./process/context.ts";
+export { currentProcess, type CurrentProcess } from "./process/current-process.ts";
+export { getpid, getppid } from "./process/identity.ts";
+export type { StartMethod } from "./process/launcher.ts";
+export { getLogger, logToStderr, type Logger, type LogLevel } from "./process/logger.ts";
+export { parentProcess, type ParentProcess } from "./process/parent-process.ts";
+export { Process } from "./process/process.ts";
+export type { ProcessOptions, ProcessSettings, Target, TargetArguments } from "./process/process-options.ts";
+export type { ProcessSentinel } from "./process/sentinel.ts";
+export { getAllStartMethods, getStartMethod, setStartMethod } from "./process/start-methods.ts";

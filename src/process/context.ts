@@ -1,0 +1,51 @@
+/**
+ * A context: the whole API bound to one start method, as Python's `get_context()`.
+ *
+ * Runs in: every process.
+ */
+import { cpuCount } from "../host/cpu-count.ts";
+import { activeChildren } from "./children.ts";
+import { contextClass } from "./context-classes.ts";
+import { currentProcess } from "./current-process.ts";
+import { getLogger, logToStderr } from "./logger.ts";
+import type { StartMethod } from "./launcher.ts";
+import { parentProcess } from "./parent-process.ts";
+import type { Process } from "./process.ts";
+import { getAllStartMethods, getStartMethod, launcherFor } from "./start-methods.ts";
+
+export interface Context {
+  /** Starts by this context's method. */
+  readonly Process: typeof Process;
+  readonly activeChildren: typeof activeChildren;
+  readonly cpuCount: typeof cpuCount;
+  readonly currentProcess: typeof currentProcess;
+  readonly parentProcess: typeof parentProcess;
+  readonly getAllStartMethods: typeof getAllStartMethods;
+  readonly getLogger: typeof getLogger;
+  readonly logToStderr: typeof logToStderr;
+  getStartMethod(): StartMethod;
+  getContext: typeof getContext;
+}
+
+/**
+ * The API bound to a start method.
+ *
+ * @param method @default the current method, whatever it will be when a process is started
+ * @throws {MultiprocessingError} ERR_MP_INVALID_ARGUMENT when there is no such method; ERR_MP_NOT_SUPPORTED when this
+ * machine cannot use it
+ */
+export function getContext(method?: StartMethod): Context {
+  if (method !== undefined) launcherFor(method, "getContext()");
+  return {
+    Process: contextClass(method ?? "default")!,
+    activeChildren,
+    cpuCount,
+    currentProcess,
+    parentProcess,
+    getAllStartMethods,
+    getLogger,
+    logToStderr,
+    getStartMethod: () => method ?? getStartMethod(),
+    getContext,
+  };
+}

@@ -1,0 +1,53 @@
+/**
+ * The contract between Process and the ways to start one: one file per start method, never an `if method ===` elsewhere.
+ *
+ * Runs in: the owner.
+ * A launcher brings an operating-system process to life, whose other end of the control channel runs
+ * `child-runtime.ts`; what is said over that channel is not its business.
+ */
+import type { Duplex, Readable, Writable } from "node:stream";
+import type { ExitStatus } from "./exit-status.ts";
+
+/** Experimental and last: "fork", which is not here yet. */
+export type StartMethod = "spawn" | "forkserver";
+
+export interface LaunchRequest {
+  /** For messages and for `ps`. */
+  readonly name: string;
+  readonly detached: boolean;
+  readonly stdio: "inherit" | "ignore" | "pipe";
+  /** Undefined: as they are in this process at this moment. */
+  readonly env: NodeJS.ProcessEnv | undefined;
+  readonly cwd: string | URL | undefined;
+  readonly execArgv: readonly string[] | undefined;
+}
+
+export interface Launched {
+  readonly pid: number;
+  /** The owner's end of the control channel, a socket pair. */
+  readonly control: Duplex & { ref(): unknown; unref(): unknown };
+  readonly stdin: Writable | null;
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
+  /** Resolves once, when the process has ended and nothing of it is left; never rejects. */
+  readonly exited: Promise<ExitStatus>;
+  /** Sends a signal; nothing when the process has ended: its pid may be another's by then. */
+  signal(signal: NodeJS.Signals): void;
+  /** Whether waiting for its end keeps this process's event loop alive. */
+  ref(): void;
+  unref(): void;
+}
+
+export interface Launcher {
+  readonly method: StartMethod;
+  /** Why this machine, or this process, cannot use the method; undefined when it can. */
+  unavailable(): string | undefined;
+  /** Why this one request cannot be met by the method; undefined when it can. */
+  cannotHonour(request: LaunchRequest): string | undefined;
+  /**
+   * Resolves when the process exists and has its pid.
+   *
+   * @throws {MultiprocessingError} ERR_MP_PROCESS_START when the operating system refuses.
+   */
+  launch(request: LaunchRequest): Promise<Launched>;
+}

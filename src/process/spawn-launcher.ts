@@ -1,0 +1,104 @@
+/**
+ * Start method "spawn": a fresh Node.
+ *
+ * Runs in: the owner. The other end is `entry/child-main.ts`.
+ * Guarantees: `exited` resolves only when the kernel says so; no descriptor of a child outlives it here.
+ * Leaves to others: what is said over the control channel; when a child must end (`entry/watchdog-main.ts`).
+ */
+import { spawn, type ChildProcess } from "node:child_process";
+import type { Duplex, Readable, Writable } from "node:stream";
+import type { Socket } from "node:net";
+import { fileURLToPath } from "node:url";
+import { MultiprocessingError } from "../base/errors.ts";
+import { inheritedExecArgv, withoutInspector } from "./exec-arguments.ts";
+import { exitStatus, type ExitStatus } from "./exit-status.ts";
+import type { Launched, Launcher, LaunchRequest } from "./launcher.ts";
+
+/** The descriptors that a spawned child finds open: the control channel, and the lifeline that ends with its owner. */
+export const controlDescriptor = 3;
+export const lifelineDescriptor = 4;
+
+const program = fileURLToPath(new URL("../entry/child-main.js", import.meta.url));
+
+export const spawnLauncher: Launcher = {
+  method: "spawn",
+  unavailable: () => undefined,
+  cannotHonour: () => undefined,
+  launch,
+};
+
+function launch(request: LaunchRequest): Promise<Launched> {
+  const { name, detached, stdio } = request;
+  return new Promise((resolve, reject) => {
+    const failed = (cause: unknown): void => reject(startError(name, cause));
+    let child: ChildProcess;
+    try {
+      child = spawn(process.execPath, childArguments(request), {
+        stdio: [stdio, stdio, stdio, "pipe", "pipe"],
+        env: request.env ?? withoutInspector(process.env),
+        detached,
+        ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
+      });
+    } catch (cause) {
+      failed(cause); // Bad arguments and some refusals of the system are thrown, others are told by an event.
+      return;
+    }
+    child.once("error", failed);
+    child.once("spawn", () => {
+      child.off("error", failed);
+      child.on("error", ignoreFailedKill);
+      resolve(launched(child));
+    });
+  });
+}
+
+function childArguments({ name, execArgv, detached }: LaunchRequest): string[] {
+  const options = execArgv ?? inheritedExecArgv(process.execArgv);
+  // Both words are for the reader of `ps`; the second one is also read by the program.
+  return [...options, program, name, detached ? "detached" : "attached"];
+}
+
+function launched(child: ChildProcess): Launched {
+  const [stdin, stdout, stderr, control, lifeline] = child.stdio as [
+    Writable | null,
+    Readable | null,
+    Readable | null,
+    Duplex & Socket,
+    Socket,
+  ];
+  lifeline.unref();
+  lifeline.on("error", ignoreBrokenLifeline);
+  const exited = new Promise<ExitStatus>((resolve) => {
+    child.once("exit", (code, signal) => {
+      lifeline.destroy();
+      resolve(exitStatus(code, signal));
+    });
+  });
+  return {
+    pid: child.pid!,
+    control,
+    stdin,
+    stdout,
+    stderr,
+    exited,
+    signal: (signal) => void child.kill(signal),
+    ref: () => child.ref(),
+    unref: () => child.unref(),
+  };
+}
+
+function startError(name: string, cause: unknown): MultiprocessingError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new MultiprocessingError(
+    `Cannot start process "${name}": the operating system refused (${reason})\n` +
+      `  do this:  check that cwd exists, that env and execArgv are valid, and that the limits on processes (ulimit -u) ` +
+      `and descriptors (ulimit -n) are not reached`,
+    { code: "ERR_MP_PROCESS_START", cause },
+  );
+}
+
+/** `kill()` emits "error" for a process that has just ended (EPERM, ESRCH): its end is told by "exit". */
+function ignoreFailedKill(): void {}
+
+/** Nothing is ever sent on the lifeline: an error on it is the child's end, which "exit" tells. */
+function ignoreBrokenLifeline(): void {}

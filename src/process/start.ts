@@ -1,0 +1,55 @@
+/**
+ * Starting a Process: its job encoded, a process launched, the job handed over.
+ *
+ * Runs in: the owner.
+ * Guarantees: the job is encoded before anything is awaited, so the copies are of this moment; when it cannot be
+ * encoded, nothing is launched.
+ */
+import { encode } from "../wire/codec.ts";
+import { frameHead } from "./frames.ts";
+import { Job } from "./job.ts";
+import type { Launched, LaunchRequest } from "./launcher.ts";
+import { getLogger } from "./logger.ts";
+import { prepare } from "./preparation.ts";
+import type { ProcessState } from "./process-state.ts";
+import { launcherForRequest } from "./start-methods.ts";
+import type { NearStack } from "./stacks.ts";
+import { Supervision } from "./supervision.ts";
+
+export async function startProcess(process: object, state: ProcessState, nearStack: NearStack): Promise<Supervision> {
+  const options = state.options!;
+  const { name, daemon, path } = state;
+  const job = encode(new Job(process), { root: `process "${name}"` });
+  const preparation = prepare({ name, daemon, path });
+  const request: LaunchRequest = {
+    name,
+    detached: options.detached ?? false,
+    stdio: options.stdio ?? "inherit",
+    env: options.env,
+    cwd: options.cwd,
+    execArgv: options.execArgv,
+  };
+  const launcher = launcherForRequest(state.startMethod, request);
+  const launched = await launcher.launch(request);
+  const supervision = new Supervision(launched, {
+    name,
+    timeoutMs: options.timeoutMs,
+    killGraceMs: options.killGraceMs,
+    signal: options.signal,
+    nearStack,
+    keepAlive: job.keepAlive,
+  });
+  handOver(launched, preparation, job.bytes);
+  getLogger().debug(`started process "${name}" (pid ${launched.pid}) by ${launcher.method}`);
+  return supervision;
+}
+
+/** A child that has gone meanwhile makes these writes fail; how it ended says why, in its supervision. */
+function handOver({ control }: Launched, preparation: Uint8Array, job: Uint8Array): void {
+  control.cork();
+  control.write(frameHead("preparation", preparation.length));
+  control.write(preparation);
+  control.write(frameHead("job", job.length));
+  control.write(job);
+  control.uncork();
+}

@@ -1,0 +1,199 @@
+/**
+ * One started process as its owner sees it: what it delivers, how long it may run, how it ends.
+ *
+ * Runs in: the owner. The other end is `child-runtime.ts`.
+ * Guarantees: the outcome is settled exactly once, and before `ended`; a process that is past its limit is ended, by
+ * force if need be; nothing (timer, listener, socket) stays behind.
+ */
+import { after } from "../base/deadline.ts";
+import { deferred, type Deferred } from "../base/deferred.ts";
+import { ProcessExitedError, TimeoutError } from "../base/errors.ts";
+import { decode } from "../wire/codec.ts";
+import { describeExit, type ExitStatus } from "./exit-status.ts";
+import { FrameReader, type Frame } from "./frames.ts";
+import type { Launched } from "./launcher.ts";
+import { addNearStack, type NearStack } from "./stacks.ts";
+
+export type Outcome = { readonly value: unknown } | { readonly error: unknown };
+
+export interface SupervisionOptions {
+  readonly name: string;
+  readonly timeoutMs: number | undefined;
+  readonly killGraceMs: number;
+  readonly signal: AbortSignal | undefined;
+  /** Where start() was called. */
+  readonly nearStack: NearStack;
+  /** Originals of what was sent, for the functions and classes that come home. */
+  readonly keepAlive: readonly object[];
+}
+
+/**
+ * What a child wrote before it ended is in the socket already, so its end follows at once; only a stranger that holds
+ * the child's descriptor can delay it. Arbitrary.
+ */
+const longestDrainMs = 2000;
+
+export class Supervision {
+  readonly pid: number;
+  readonly launched: Launched;
+  /** Resolves when the process has ended and its outcome is settled. Never rejects. */
+  readonly ended: Promise<ExitStatus>;
+  readonly outcome: Promise<Outcome>;
+  status: ExitStatus | undefined;
+  readonly #options: SupervisionOptions;
+  readonly #outcome: Deferred<Outcome> = deferred<Outcome>();
+  readonly #controlEnded: Deferred<void> = deferred<void>();
+  readonly #cleanups: (() => void)[] = [];
+  #delivered = false;
+  /** Why this side ended it; what it delivers afterwards no longer counts. */
+  #condemned: { readonly reason: unknown } | undefined;
+  #holds = 1;
+  /** Held, never read: what comes home must still be there. */
+  keepAlive: readonly object[];
+
+  constructor(launched: Launched, options: SupervisionOptions) {
+    this.pid = launched.pid;
+    this.launched = launched;
+    this.outcome = this.#outcome.promise;
+    this.#options = options;
+    this.keepAlive = options.keepAlive;
+    this.#readControl();
+    this.#limit();
+    this.ended = this.#end();
+  }
+
+  isAlive(): boolean {
+    return this.status === undefined;
+  }
+
+  /** Sends a signal; nothing once it has ended. */
+  signal(signal: NodeJS.Signals): void {
+    if (this.isAlive()) this.launched.signal(signal);
+  }
+
+  /** One more reason to keep this process's event loop alive until it has ended. */
+  hold(): void {
+    if (this.#holds++ === 0) {
+      this.launched.ref();
+      this.launched.control.ref();
+    }
+  }
+
+  release(): void {
+    if (--this.#holds === 0) {
+      this.launched.unref();
+      this.launched.control.unref();
+    }
+  }
+
+  #readControl(): void {
+    const { control } = this.launched;
+    const reader = new FrameReader();
+    const finish = (): void => this.#controlEnded.resolve();
+    control.on("data", (chunk: Buffer) => {
+      try {
+        for (const frame of reader.push(chunk)) this.#receive(frame);
+      } catch (error) {
+        this.#settleError(error); // The stream has lost its frame: nothing after it can be read.
+        control.destroy();
+      }
+    });
+    control.on("error", finish); // EPIPE, ECONNRESET: the child has gone, and how it ended says why.
+    control.on("close", finish);
+    control.on("end", finish);
+  }
+
+  #receive({ kind, payload }: Frame): void {
+    if (this.#delivered || this.#condemned !== undefined) return;
+    this.#delivered = true;
+    decode(payload).then(
+      (decoded) => (kind === "result" ? this.#settle({ value: decoded }) : this.#settleError(decoded)),
+      (error: unknown) => this.#settleError(error),
+    );
+  }
+
+  #settle(outcome: Outcome): void {
+    this.#delivered = true;
+    this.keepAlive = [];
+    this.#outcome.resolve(outcome);
+  }
+
+  #settleError(error: unknown): void {
+    addNearStack(error, this.#options.nearStack, this.#options.name, this.pid);
+    this.#settle({ error });
+  }
+
+  #limit(): void {
+    const { timeoutMs, signal, name } = this.#options;
+    if (timeoutMs !== undefined) {
+      const cancel = after(timeoutMs, () => {
+        const message = `Process "${name}" (pid ${this.pid}) ran longer than its timeoutMs of ${timeoutMs} and was ended`;
+        this.#condemn(new TimeoutError(message, { pid: this.pid }));
+      });
+      this.#cleanups.push(cancel);
+    }
+    if (signal !== undefined) {
+      const onAbort = (): void => this.#condemn(signal.reason);
+      signal.addEventListener("abort", onAbort, { once: true });
+      this.#cleanups.push(() => signal.removeEventListener("abort", onAbort));
+      if (signal.aborted) onAbort();
+    }
+  }
+
+  #condemn(reason: unknown): void {
+    if (!this.isAlive() || this.#condemned !== undefined) return;
+    this.#condemned = { reason };
+    this.endByForce();
+  }
+
+  /** SIGTERM now, SIGKILL after the grace. */
+  endByForce(): void {
+    this.signal("SIGTERM");
+    this.#cleanups.push(after(this.#options.killGraceMs, () => this.signal("SIGKILL")));
+  }
+
+  async #end(): Promise<ExitStatus> {
+    const { exited, control } = this.launched;
+    const status = await exited;
+    this.status = status;
+    for (const cleanup of this.#cleanups) cleanup();
+    const cancel = after(longestDrainMs, () => this.#controlEnded.resolve());
+    await this.#controlEnded.promise;
+    cancel();
+    control.destroy();
+    if (!this.#delivered) {
+      // The reason of an abort is the caller's own: it is passed on untouched.
+      if (this.#condemned !== undefined) this.#settle({ error: this.#condemned.reason });
+      else this.#settleError(this.#exitError(status));
+    }
+    await this.outcome;
+    return status;
+  }
+
+  #exitError(status: ExitStatus): ProcessExitedError {
+    const { exitCode, signalCode, cause } = status;
+    const message =
+      `Process "${this.#options.name}" (pid ${this.pid}) ended with ${describeExit(status)} ` +
+      `before its target had delivered a result\n  usual causes: ${usualCauses(status)}`;
+    const facts = { pid: this.pid, exitCode, signalCode };
+    return new ProcessExitedError(message, cause === undefined ? facts : { ...facts, cause });
+  }
+}
+
+function usualCauses({ exitCode, signalCode }: ExitStatus): string {
+  switch (signalCode) {
+    case "SIGKILL":
+      return "it was killed (kill -9), or the kernel had no memory left (see dmesg)";
+    case "SIGSEGV":
+    case "SIGBUS":
+    case "SIGILL":
+      return "native code crashed";
+    case "SIGABRT":
+      return "the JavaScript heap was full (raise --max-old-space-size), or native code called abort()";
+    case null:
+      if (exitCode === 13) return "the target awaits something that nothing in the process can ever bring about";
+      return exitCode === 255 ? "its exit code could not be learnt" : "the target called process.exit()";
+    default:
+      return "it was sent that signal";
+  }
+}

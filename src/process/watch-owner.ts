@@ -1,0 +1,22 @@
+/**
+ * A child's end with its owner's, without native code: a thread that reads the lifeline.
+ *
+ * Runs in: the child.
+ * Why a thread: the main one may be in a loop that never ends, and then no callback of its own is ever called.
+ */
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+
+const program = fileURLToPath(new URL("../entry/watchdog-main.cjs", import.meta.url));
+
+export function watchOwner(): void {
+  // Its own options and environment: the program's loaders and preloads are none of its business.
+  const watchdog = new Worker(program, {
+    execArgv: [],
+    env: {},
+    argv: [],
+    name: "owner-watchdog",
+    resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 },
+  });
+  watchdog.unref();
+}

@@ -1,0 +1,76 @@
+/** After each test of a file: no child, no open descriptor, no entry in /dev/shm more than before it. */
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync, readlinkSync } from "node:fs";
+import { afterEach, beforeEach } from "node:test";
+
+/** What has just been closed is gone a few turns of the event loop later; what is not gone by then has leaked. */
+const settleMs = 3000;
+
+export function leaveNothingBehind(): void {
+  let before: Snapshot;
+  beforeEach(() => {
+    before = snapshot();
+  });
+  afterEach(async () => {
+    const deadline = Date.now() + settleMs;
+    let left = difference(before, snapshot());
+    while (left.length > 0 && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      left = difference(before, snapshot());
+    }
+    assert.deepEqual(left, [], "left behind");
+  });
+}
+
+interface Snapshot {
+  readonly children: readonly string[];
+  readonly descriptors: readonly string[];
+  readonly shared: readonly string[];
+}
+
+function snapshot(): Snapshot {
+  return { children: childrenOf(process.pid), descriptors: descriptors(), shared: readdirSync("/dev/shm") };
+}
+
+function difference(before: Snapshot, now: Snapshot): string[] {
+  const more = (list: readonly string[], than: readonly string[]): string[] => {
+    const left = [...than];
+    return list.filter((entry) => {
+      const at = left.indexOf(entry);
+      if (at >= 0) left.splice(at, 1);
+      return at < 0;
+    });
+  };
+  return [
+    ...more(now.children, before.children).map((pid) => `child ${pid} ${commandOf(pid)}`),
+    ...(now.descriptors.length > before.descriptors.length ? more(now.descriptors, before.descriptors) : []),
+    ...more(now.shared, before.shared).map((name) => `/dev/shm/${name}`),
+  ];
+}
+
+/** The pids of the children of a process, zombies included. */
+export function childrenOf(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8")
+      .split(" ")
+      .filter((child) => child !== ""),
+  );
+}
+
+function descriptors(): string[] {
+  return readdirSync("/proc/self/fd").flatMap((descriptor) => {
+    try {
+      return [`descriptor of ${readlinkSync(`/proc/self/fd/${descriptor}`).replace(/\d+/g, "N")}`];
+    } catch {
+      return []; // The one that reads this very folder.
+    }
+  });
+}
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+  } catch {
+    return "";
+  }
+}
