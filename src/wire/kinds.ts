@@ -78,6 +78,8 @@ export interface Kind<T extends object> {
   readonly name: string;
   /** Asked for each object that is not plain data, so it must be cheap. */
   readonly matches: (value: object) => value is T;
+  /** True: asked for plain objects too (prototype Object.prototype or null), so it must be cheaper still. */
+  readonly plainToo?: boolean;
   encode(value: T, encoder: Encoder): void;
   /** Calls `decoder.adopt(shell)` as soon as the shell exists, and returns the shell. */
   decode(decoder: Decoder): object;
@@ -86,6 +88,7 @@ export interface Kind<T extends object> {
 // `any`: a list of kinds of different objects; `matches` is what makes each call right.
 const byName = new Map<string, Kind<any>>();
 const newestFirst: Kind<any>[] = [];
+const plainFirst: Kind<any>[] = [];
 
 /** Teaches the codec a kind of object. */
 export function registerKind(kind: Kind<any>): void {
@@ -96,11 +99,18 @@ export function registerKind(kind: Kind<any>): void {
   }
   byName.set(kind.name, kind);
   newestFirst.unshift(kind);
+  if (kind.plainToo === true) plainFirst.unshift(kind);
 }
 
 /** The kind that an object is of. */
 export function kindOf(value: object): Kind<any> | undefined {
   for (const kind of newestFirst) if (kind.matches(value)) return kind;
+  return undefined;
+}
+
+/** The kind that a plain object is of, against appearances. */
+export function plainKindOf(value: object): Kind<any> | undefined {
+  for (const kind of plainFirst) if (kind.matches(value)) return kind;
   return undefined;
 }
 

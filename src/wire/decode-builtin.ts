@@ -1,0 +1,167 @@
+/**
+ * Objects of the language's own classes, and Node's URL, out of bytes.
+ *
+ * Runs in: the process that receives.
+ */
+import type { Decoding } from "./decoding.ts";
+import { emptyError, errorPrototype, readErrorBody } from "./errors.ts";
+import { wellKnownSymbol } from "./symbols.ts";
+import { tag } from "./tags.ts";
+import { bufferView, viewClass } from "./views.ts";
+
+/** No engine makes a longer one; what is announced beyond is damage. */
+const longestBuffer = 2 ** 33;
+
+export function decodeBuiltin(head: number, decoding: Decoding): unknown {
+  const { reader } = decoding;
+  switch (head) {
+    case tag.bigint:
+      return readBigInt(decoding);
+    case tag.registeredSymbol:
+      return Symbol.for(decoding.string());
+    case tag.wellKnownSymbol: {
+      const name = decoding.string();
+      return wellKnownSymbol(name) ?? decoding.malformed(`Symbol.${name} is unknown here`);
+    }
+    case tag.map:
+      return readMap(decoding);
+    case tag.set:
+      return readSet(decoding);
+    case tag.date:
+      return decoding.finish(decoding.begin(), new Date(reader.double()));
+    case tag.regExp:
+      return readRegExp(decoding);
+    case tag.boxed: {
+      const number = decoding.begin();
+      const primitive = decoding.value();
+      if (typeof primitive === "object" || typeof primitive === "function" || primitive === undefined) {
+        decoding.malformed("a boxed primitive holds none");
+      }
+      return decoding.finish(number, Object(primitive) as object);
+    }
+    case tag.arrayBuffer:
+      return decoding.finish(decoding.begin(), copyOf(reader.bytes(reader.count())));
+    case tag.resizableArrayBuffer:
+      return readResizable(decoding);
+    case tag.buffer: {
+      const number = decoding.begin();
+      return decoding.finish(number, Buffer.from(copyOf(reader.bytes(reader.count()))));
+    }
+    case tag.view:
+      return readView(decoding);
+    case tag.error: {
+      const number = decoding.begin();
+      const name = decoding.string();
+      const prototype = errorPrototype(name);
+      if (prototype === undefined) decoding.malformed(`the error class ${name} is unknown here`);
+      const error = decoding.finish(number, Object.setPrototypeOf(emptyError(), prototype) as object);
+      readErrorBody(error, decoding);
+      return error;
+    }
+    case tag.url:
+      return readUrl(decoding);
+    case tag.urlSearchParams:
+      return decoding.finish(decoding.begin(), new URLSearchParams(decoding.string()));
+    default:
+      return decoding.malformed(`no value begins with ${head}`);
+  }
+}
+
+/** In base 36: no other way is both short and quick for the sizes that occur. */
+function readBigInt(decoding: Decoding): bigint {
+  const text = decoding.string();
+  if (!/^-?[0-9a-z]+$/.test(text)) decoding.malformed("a bigint has other digits than 0 to z");
+  const negative = text.startsWith("-");
+  const digits = negative ? text.slice(1) : text;
+  // parseInt is exact for ten digits of base 36: 36^10 < 2^53.
+  let value = 0n;
+  for (let at = 0; at < digits.length; at += 10) {
+    const part = digits.slice(at, at + 10);
+    value = value * 36n ** BigInt(part.length) + BigInt(Number.parseInt(part, 36));
+  }
+  return negative ? -value : value;
+}
+
+function readMap(decoding: Decoding): Map<unknown, unknown> {
+  const map = decoding.finish(decoding.begin(), new Map<unknown, unknown>());
+  const count = decoding.reader.count(2);
+  for (let i = 0; i < count; i++) {
+    const key = decoding.value();
+    map.set(key, decoding.value());
+  }
+  return map;
+}
+
+function readSet(decoding: Decoding): Set<unknown> {
+  const set = decoding.finish(decoding.begin(), new Set<unknown>());
+  const count = decoding.reader.count();
+  for (let i = 0; i < count; i++) set.add(decoding.value());
+  return set;
+}
+
+function readRegExp(decoding: Decoding): RegExp {
+  const number = decoding.begin();
+  const source = decoding.string();
+  const flags = decoding.string();
+  let made: RegExp;
+  try {
+    made = new RegExp(source, flags);
+  } catch (cause) {
+    return decoding.malformed(`a regular expression is none here: ${String(cause)}`);
+  }
+  decoding.finish(number, made);
+  const lastIndex = decoding.value();
+  if (typeof lastIndex !== "number") decoding.malformed("a lastIndex is no number");
+  made.lastIndex = lastIndex;
+  return made;
+}
+
+function copyOf(bytes: Uint8Array): ArrayBuffer {
+  const copy = new ArrayBuffer(bytes.length);
+  new Uint8Array(copy).set(bytes);
+  return copy;
+}
+
+function readResizable(decoding: Decoding): ArrayBuffer {
+  const { reader } = decoding;
+  const number = decoding.begin();
+  const maxByteLength = reader.uint();
+  const bytes = reader.bytes(reader.count());
+  if (maxByteLength < bytes.length || maxByteLength > longestBuffer) decoding.malformed("a buffer exceeds its maximum");
+  // The types know the second parameter from ES2024 on.
+  const Resizable = ArrayBuffer as unknown as new (length: number, options: { maxByteLength: number }) => ArrayBuffer;
+  let buffer: ArrayBuffer;
+  try {
+    buffer = new Resizable(bytes.length, { maxByteLength });
+  } catch (cause) {
+    return decoding.malformed(`no buffer of ${maxByteLength} bytes can be made: ${String(cause)}`);
+  }
+  new Uint8Array(buffer).set(bytes);
+  return decoding.finish(number, buffer);
+}
+
+function readView(decoding: Decoding): ArrayBufferView {
+  const { reader } = decoding;
+  const number = decoding.begin();
+  const which = reader.byte();
+  const found = viewClass(which);
+  if (found?.viewClass === undefined) decoding.malformed(`the view ${found?.name ?? which} is unknown here`);
+  const offset = reader.uint();
+  const length = reader.uint();
+  const buffer = decoding.value();
+  if (!(buffer instanceof ArrayBuffer)) decoding.malformed("a view has no buffer");
+  try {
+    const view =
+      which === bufferView ? Buffer.from(buffer, offset, length) : new found.viewClass(buffer, offset, length);
+    return decoding.finish(number, view);
+  } catch (cause) {
+    return decoding.malformed(`a view lies outside of its buffer: ${String(cause)}`);
+  }
+}
+
+function readUrl(decoding: Decoding): URL {
+  const number = decoding.begin();
+  const href = decoding.string();
+  if (!URL.canParse(href)) decoding.malformed("a URL is none");
+  return decoding.finish(number, new URL(href));
+}

@@ -1,0 +1,163 @@
+/**
+ * Objects of the language's own classes, and Node's URL, into bytes.
+ *
+ * Runs in: the process that sends.
+ */
+import { types } from "node:util";
+import type { Encoding } from "./encoding.ts";
+import { errorClassName, writeErrorBody } from "./errors.ts";
+import { tag } from "./tags.ts";
+import { bufferView, viewNumber } from "./views.ts";
+
+type Write = (value: any, encoding: Encoding) => void; // Each is reached by the prototype of what it takes.
+
+const byPrototype = new Map<unknown, Write>([
+  [Map.prototype, writeMap],
+  [Set.prototype, writeSet],
+  [Date.prototype, writeDate],
+  [RegExp.prototype, writeRegExp],
+  [Number.prototype, writeBoxed],
+  [String.prototype, writeBoxed],
+  [Boolean.prototype, writeBoxed],
+  [BigInt.prototype, writeBoxed],
+  [Symbol.prototype, writeBoxed],
+  [ArrayBuffer.prototype, writeArrayBuffer],
+  [SharedArrayBuffer.prototype, refuseShared],
+  [URL.prototype, writeUrl],
+  [URLSearchParams.prototype, writeSearchParams],
+]);
+
+/** False: the object is of no class that is known here, or is not what its prototype says. */
+export function encodeBuiltin(value: object, prototype: unknown, encoding: Encoding): boolean {
+  const write = byPrototype.get(prototype);
+  if (write !== undefined) {
+    if (!isReally(value, prototype)) return false;
+    write(value, encoding);
+    return true;
+  }
+  if (ArrayBuffer.isView(value)) return writeView(value, prototype as object, encoding);
+  if (types.isNativeError(value)) {
+    const name = errorClassName(prototype as object);
+    if (name === undefined) return false;
+    encoding.writer.byte(tag.error);
+    encoding.string(name);
+    writeErrorBody(value, encoding);
+    return true;
+  }
+  return false;
+}
+
+/** `Object.create(Map.prototype)` has the prototype and nothing else. */
+function isReally(value: object, prototype: unknown): boolean {
+  switch (prototype) {
+    case Map.prototype:
+      return types.isMap(value);
+    case Set.prototype:
+      return types.isSet(value);
+    case Date.prototype:
+      return types.isDate(value);
+    case RegExp.prototype:
+      return types.isRegExp(value);
+    case ArrayBuffer.prototype:
+      return types.isArrayBuffer(value);
+    case SharedArrayBuffer.prototype:
+      return types.isSharedArrayBuffer(value);
+    case URL.prototype:
+      return value !== prototype;
+    case URLSearchParams.prototype:
+      return value !== prototype;
+    default:
+      return types.isBoxedPrimitive(value);
+  }
+}
+
+function writeMap(value: Map<unknown, unknown>, encoding: Encoding): void {
+  encoding.writer.byte(tag.map);
+  encoding.uint(value.size);
+  let at = 0;
+  for (const [key, content] of value) {
+    encoding.value(key, `, key ${at}`);
+    encoding.value(content, typeof key === "string" ? `.get(${JSON.stringify(key)})` : `, value ${at}`);
+    at++;
+  }
+}
+
+function writeSet(value: Set<unknown>, encoding: Encoding): void {
+  encoding.writer.byte(tag.set);
+  encoding.uint(value.size);
+  let at = 0;
+  for (const content of value) encoding.value(content, `, element ${at++}`);
+}
+
+function writeDate(value: Date, { writer }: Encoding): void {
+  writer.byte(tag.date);
+  writer.double(value.getTime());
+}
+
+function writeRegExp(value: RegExp, encoding: Encoding): void {
+  encoding.writer.byte(tag.regExp);
+  encoding.string(value.source);
+  encoding.string(value.flags);
+  encoding.any(value.lastIndex);
+}
+
+function writeBoxed(value: { valueOf(): unknown }, encoding: Encoding): void {
+  encoding.writer.byte(tag.boxed);
+  encoding.any(value.valueOf());
+}
+
+/** `resizable` and `maxByteLength` are there from Node 20 on; the types come with ES2024. */
+function writeArrayBuffer(
+  value: ArrayBuffer & { readonly resizable?: boolean; readonly maxByteLength?: number },
+  encoding: Encoding,
+): void {
+  const { writer } = encoding;
+  if ((value as { detached?: boolean }).detached === true) {
+    encoding.refuse({
+      subject: "a detached ArrayBuffer",
+      why: "its bytes have been given away",
+      remedy: "send it before it is transferred, or send what received it",
+    });
+  }
+  writer.byte(value.resizable === true ? tag.resizableArrayBuffer : tag.arrayBuffer);
+  if (value.resizable === true) writer.uint(value.maxByteLength!);
+  writer.uint(value.byteLength);
+  writer.bytes(new Uint8Array(value));
+}
+
+function writeView(view: ArrayBufferView, prototype: object, encoding: Encoding): boolean {
+  const number = viewNumber(prototype);
+  if (number === undefined) return false;
+  const { writer } = encoding;
+  const { buffer, byteOffset, byteLength } = view;
+  if (number === bufferView && byteLength < buffer.byteLength) {
+    writer.byte(tag.buffer);
+    writer.uint(byteLength);
+    writer.bytes(view as Buffer);
+    return true;
+  }
+  writer.byte(tag.view);
+  writer.byte(number);
+  encoding.uint(byteOffset);
+  encoding.uint("length" in view ? (view as Uint8Array).length : byteLength);
+  encoding.value(buffer, ".buffer");
+  return true;
+}
+
+function refuseShared(_value: SharedArrayBuffer, encoding: Encoding): void {
+  encoding.refuse({
+    subject: "a SharedArrayBuffer",
+    why: "its memory belongs to this process and its threads only",
+    remedy: "send a copy: new Uint8Array(new Uint8Array(shared))",
+  });
+}
+
+function writeUrl(value: URL, encoding: Encoding): void {
+  encoding.writer.byte(tag.url);
+  encoding.string(value.href);
+}
+
+function writeSearchParams(value: URLSearchParams, encoding: Encoding): void {
+  encoding.writer.byte(tag.urlSearchParams);
+  encoding.string(value.toString());
+}

@@ -1,0 +1,96 @@
+/**
+ * Errors in messages: class, message, stack, cause, and every field of their own.
+ *
+ * Runs in: every process.
+ * Why not as structured clone does it: that keeps neither fields nor `cause` on all versions, and no class of ours.
+ */
+import {
+  ClosedError,
+  MalformedMessageError,
+  MultiprocessingError,
+  ProcessExitedError,
+  RemoteError,
+  TimeoutError,
+  UnserializableError,
+} from "../base/errors.ts";
+import type { Decoder, Encoder } from "./kinds.ts";
+import { portableSymbol } from "./symbols.ts";
+
+/** The classes that every process has, by the name that goes on the wire. Later floors add theirs. */
+const classes = new Map<string, object>();
+const names = new Map<object, string>();
+
+/** @param prototype of a class of errors that the library itself defines */
+export function registerErrorClass(name: string, prototype: object): void {
+  classes.set(name, prototype);
+  names.set(prototype, name);
+}
+
+for (const known of [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, AggregateError]) {
+  registerErrorClass(known.name, known.prototype as object);
+}
+for (const [name, ours] of Object.entries({
+  MultiprocessingError,
+  TimeoutError,
+  UnserializableError,
+  ProcessExitedError,
+  ClosedError,
+  MalformedMessageError,
+  RemoteError,
+})) {
+  registerErrorClass(`mp:${name}`, ours.prototype as object);
+}
+
+/** The name of the class whose prototype this is, where every process has it. */
+export function errorClassName(prototype: object): string | undefined {
+  return names.get(prototype);
+}
+
+export function errorPrototype(name: string): object | undefined {
+  return classes.get(name);
+}
+
+/** An error without message, fields or stack, whose prototype is set by whoever asked for it. */
+export function emptyError(): Error {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    const made = new Error();
+    Reflect.deleteProperty(made, "stack");
+    return made;
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
+
+/** Everything but class and identity: also for errors of a user's own class. */
+export function writeErrorBody(error: object, encoder: Encoder): void {
+  const { stack } = error as { stack?: unknown };
+  encoder.value(typeof stack === "string" ? stack : undefined, ".stack");
+  const keys = Reflect.ownKeys(error).filter(
+    (key) => key !== "stack" && (typeof key === "string" || portableSymbol(key) !== undefined),
+  );
+  encoder.uint(keys.length);
+  for (const key of keys) {
+    const { enumerable } = Object.getOwnPropertyDescriptor(error, key)!;
+    encoder.uint(enumerable === true ? 1 : 0);
+    encoder.value(key, "");
+    encoder.value(Reflect.get(error, key), typeof key === "string" ? `.${key}` : `[${String(key)}]`);
+  }
+}
+
+export function readErrorBody(error: object, decoder: Decoder): void {
+  const stack = decoder.value();
+  if (stack !== undefined) define(error, "stack", stack, false);
+  const count = decoder.uint();
+  for (let i = 0; i < count; i++) {
+    const enumerable = decoder.uint() === 1;
+    const key = decoder.value();
+    if (typeof key !== "string" && typeof key !== "symbol") decoder.malformed("the field of an error has no name");
+    define(error, key, decoder.value(), enumerable);
+  }
+}
+
+function define(error: object, key: string | symbol, value: unknown, enumerable: boolean): void {
+  Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true });
+}
