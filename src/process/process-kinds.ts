@@ -8,6 +8,7 @@
  */
 import type { Decoder, Encoder } from "../wire/kinds.ts";
 import { registerKind } from "../wire/kinds.ts";
+import { readProperties, writeProperties } from "../wire/properties.ts";
 import { contextClass, contextMethodOf } from "./context-classes.ts";
 import { Job } from "./job.ts";
 import { Process } from "./process.ts";
@@ -56,7 +57,7 @@ function encodeProcess(subject: Process, encoder: Encoder): void {
   // A class of ours is named; one of the user's crosses as any class does.
   encoder.string(method ?? "");
   if (method === undefined) encoder.value(constructor, ` class ${constructor.name}`);
-  encodeOwnProperties(subject, encoder);
+  writeProperties(subject, Reflect.ownKeys(subject), encoder);
 }
 
 function decodeProcess(decoder: Decoder): Process {
@@ -72,7 +73,7 @@ function decodeProcess(decoder: Decoder): Process {
   const itsClass = method === "" ? decoder.value() : contextClass(method);
   if (typeof itsClass !== "function") decoder.malformed(`the class of process "${name}" is no class`);
   Object.setPrototypeOf(subject, (itsClass as typeof Process).prototype);
-  decodeOwnProperties(subject, decoder);
+  readProperties(subject, decoder);
   return subject;
 }
 
@@ -86,43 +87,4 @@ function elsewhere(known: Pick<ProcessState, "name" | "daemon" | "path" | "owner
     supervision: undefined,
     closed: false,
   };
-}
-
-/** The fields of a subclass. */
-function encodeOwnProperties(subject: Process, encoder: Encoder): void {
-  const keys = Reflect.ownKeys(subject);
-  encoder.uint(keys.length);
-  for (const key of keys) {
-    const descriptor = Object.getOwnPropertyDescriptor(subject, key)!;
-    const step = typeof key === "string" ? `.${key}` : `[${String(key)}]`;
-    if (descriptor.get !== undefined || descriptor.set !== undefined) {
-      encoder.refuse({
-        subject: `the accessor ${String(key)} of ${String(subject)}`,
-        why: "a getter or setter of a single object has no place in its class",
-        remedy: "define it in the class, or make it a plain field",
-      });
-    }
-    encoder.value(key, step);
-    encoder.uint(
-      (descriptor.enumerable === true ? 1 : 0) +
-        (descriptor.writable === true ? 2 : 0) +
-        (descriptor.configurable === true ? 4 : 0),
-    );
-    encoder.value(descriptor.value, step);
-  }
-}
-
-function decodeOwnProperties(subject: Process, decoder: Decoder): void {
-  const count = decoder.uint();
-  for (let i = 0; i < count; i++) {
-    const key = decoder.value();
-    if (typeof key !== "string" && typeof key !== "symbol") decoder.malformed("the key of a field is no key");
-    const flags = decoder.uint();
-    Object.defineProperty(subject, key as PropertyKey, {
-      enumerable: (flags & 1) !== 0,
-      writable: (flags & 2) !== 0,
-      configurable: (flags & 4) !== 0,
-      value: decoder.value(),
-    });
-  }
 }

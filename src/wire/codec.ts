@@ -5,12 +5,13 @@
  * Guarantees: what arrives is what was sent, or a typed error says why not; the bytes are nobody else's.
  * Leaves to others: the format (`tags.ts`), kinds of objects (`kinds.ts`).
  */
-import { UnserializableError } from "../base/errors.ts";
+import { MultiprocessingError, UnserializableError } from "../base/errors.ts";
 import { Decoding } from "./decoding.ts";
 import { Encoding } from "./encoding.ts";
 import type { ModuleReference } from "./kinds.ts";
 import { importModules, parseModules, requireModules } from "./modules.ts";
 import { Reader } from "./reader.ts";
+import "./standard-kinds.ts";
 import { tag, version } from "./tags.ts";
 
 export interface EncodeOptions {
@@ -33,13 +34,23 @@ export function encode(value: unknown, { root = "value", home }: EncodeOptions =
     return { bytes: encoding.message(value), keepAlive: encoding.keep };
   } catch (error) {
     encoding.writer.drop();
-    if (!(error instanceof RangeError && /call stack/.test(error.message))) throw error;
+    if (error instanceof MultiprocessingError) throw error;
+    if (!(error instanceof RangeError && /call stack/.test(error.message))) throw unreadable(encoding.path, error);
     throw new UnserializableError(
       `Cannot send ${root}: its functions, instances or collections are nested too deeply for the stack\n` +
         `  do this:  send the parts one by one, or in plain objects and arrays, which may be nested to any depth`,
       { cause: error },
     );
   }
+}
+
+/** A getter of the user's own threw while it was read. */
+function unreadable(path: string, cause: unknown): UnserializableError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new UnserializableError(
+    `Cannot send ${path}: reading it threw an error (${why})\n  do this:  make the property plain data, or mend its getter`,
+    { cause },
+  );
 }
 
 /** Rejects with MalformedMessageError, or with what importing a module threw. */

@@ -6,9 +6,10 @@
  * but what structured clone drops too (getters' sources, properties that are not enumerable, of plain objects).
  * Leaves to others: builtin objects (`encode-builtin.ts`), all that has a kind (`kinds.ts`).
  */
+import { types } from "node:util";
 import { UnserializableError } from "../base/errors.ts";
 import { encodeBuiltin } from "./encode-builtin.ts";
-import { kindOf, plainKindOf, type Encoder, type ModuleReference, type Refusal } from "./kinds.ts";
+import { kindOf, plainKindOf, proxyRefusal, type Encoder, type ModuleReference, type Refusal } from "./kinds.ts";
 import { showPath, type Step } from "./path.ts";
 import { ShapeTable } from "./shapes.ts";
 import { portableSymbol } from "./symbols.ts";
@@ -110,10 +111,14 @@ export class Encoding implements Encoder {
     this.writer.uint(known.number);
   }
 
+  /** Where encoding is at this moment. */
+  get path(): string {
+    return showPath(this.#root, this.#steps.slice(0, this.#depth));
+  }
+
   refuse({ subject, why, remedy, cause }: Refusal): never {
-    const path = showPath(this.#root, this.#steps.slice(0, this.#depth));
     throw new UnserializableError(
-      `Cannot send ${path}: ${subject} cannot be copied to another process, since ${why}\n  do this:  ${remedy}`,
+      `Cannot send ${this.path}: ${subject} cannot be copied to another process, since ${why}\n  do this:  ${remedy}`,
       cause === undefined ? {} : { cause },
     );
   }
@@ -190,6 +195,7 @@ export class Encoding implements Encoder {
       this.writer.uint(seen);
       return;
     }
+    if (types.isProxy(value) && typeof value === "object") this.refuse(proxyRefusal);
     this.#seen.set(value, this.#seen.size);
     const prototype: unknown = typeof value === "function" ? undefined : Object.getPrototypeOf(value);
     if (prototype === Array.prototype && Array.isArray(value)) this.#plain(value);

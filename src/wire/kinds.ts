@@ -31,6 +31,12 @@ export interface Refusal {
   readonly cause?: unknown;
 }
 
+export const proxyRefusal: Refusal = {
+  subject: "a proxy",
+  why: "what it does cannot be seen from outside",
+  remedy: "send the object behind it, and make the proxy on the other side",
+};
+
 /** What a kind writes with. */
 export interface Encoder {
   /**

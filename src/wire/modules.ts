@@ -2,20 +2,14 @@
  * The modules that a message refers to, brought in before its body is read.
  *
  * Runs in: the process that receives.
- * Source: `vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER` gives an `import()` that resolves from any file, with the
- * program's own loader, and whose modules are those of the static imports (measured on Node 20 to 26).
  */
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import { compileFunction, constants } from "node:vm";
 import { MalformedMessageError, MultiprocessingError } from "../base/errors.ts";
+import { compileInFile } from "./compile.ts";
 import type { ModuleReference } from "./kinds.ts";
 
 type Import = (specifier: string, options?: ImportCallOptions) => Promise<unknown>;
-
-/** The types of Node 20 know only a function here. */
-const defaultLoader = (constants as unknown as { USE_MAIN_CONTEXT_DEFAULT_LOADER: never })
-  .USE_MAIN_CONTEXT_DEFAULT_LOADER;
 
 const importers = new Map<string, Import>();
 
@@ -23,10 +17,7 @@ const importers = new Map<string, Import>();
 export function importFrom(from: string, specifier: string, attributes?: Record<string, string>): Promise<unknown> {
   let importer = importers.get(from);
   if (importer === undefined) {
-    importer = compileFunction("return import(specifier, options)", ["specifier", "options"], {
-      filename: from,
-      importModuleDynamically: defaultLoader,
-    }) as Import;
+    importer = compileInFile("return import(specifier, options)", ["specifier", "options"], { filename: from }) as Import;
     importers.set(from, importer);
   }
   return attributes === undefined ? importer(specifier) : importer(specifier, { with: attributes });

@@ -1,0 +1,236 @@
+/**
+ * A function or class by value: its text and the variables it uses, into a message and out of it.
+ *
+ * Runs in: both.
+ * Guarantees: the function is there before its variables are read, so that it may reach itself through them; variables
+ * that functions of one message share, and one of them assigns, are one variable there too.
+ */
+import { noteCopy, describePlace, variablesOf, type AnyFunction, type Captured, type Variable } from "./capture.ts";
+import { classSource, heritageName, keyName, type ClassSource } from "./class-source.ts";
+import type { Decoder, Encoder } from "./kinds.ts";
+import type { ImportBinding } from "./module-tables.ts";
+import { setTag, tagOf } from "./origin-tags.ts";
+import { readProperties, writeProperties } from "./properties.ts";
+import { importMetaName, importMetaOf, rebuild, type Source } from "./rebuild.ts";
+import { sourceForm, type Form, type SourceForm } from "./source-forms.ts";
+import { prototypeOfKind, readVariable, writeVariable } from "./variables.ts";
+
+const forms: readonly Form[] = ["function", "class", "method"];
+const heritages = ["none", "null", "class"] as const;
+/** Both sides' list of the scopes of one message. */
+const scopeTable = {};
+
+interface Scopes {
+  readonly numbers: Map<object, number>;
+  /** "3 count": written already. */
+  readonly written: Set<string>;
+}
+
+export function writeByValue(subject: AnyFunction, captured: Captured, encoder: Encoder): void {
+  const { anatomy } = captured;
+  const edited = editedForm(subject, captured, encoder);
+  refuseWhatCannotCross(subject, captured, edited.form, encoder);
+  const variables = variablesOf({ ...captured, anatomy: { ...anatomy, form: edited.form } });
+  if (!Array.isArray(variables)) {
+    encoder.refuse({
+      subject: `the variable "${variables.name}" used by ${describePlace(subject, anatomy)}`,
+      why: "it has no value yet",
+      remedy: "start the process after the variable's declaration has been evaluated",
+    });
+  }
+  const own = variables.filter((each) => each.how !== "value" || each.scope === undefined);
+  const shared = variables.filter((each) => each.how === "value" && each.scope !== undefined);
+  const tag = tagOf(subject);
+  encoder.string(tag.home);
+  encoder.uint(tag.number);
+  const { form } = edited;
+  encoder.string(form.text);
+  encoder.string(anatomy.file);
+  encoder.uint(anatomy.line);
+  encoder.value(anatomy.column, "");
+  encoder.uint(forms.indexOf(form.form));
+  encoder.uint(anatomy.strict ? 1 : 0);
+  encoder.value(typeof subject.name === "string" ? subject.name : undefined, ".name");
+  encoder.uint(own.length);
+  for (const { name } of own) encoder.string(name);
+  writeShared(shared, encoder);
+  const heritage = edited.class?.heritage ?? "none";
+  encoder.uint(heritages.indexOf(heritage));
+  const keys = edited.class?.keys ?? [];
+  encoder.uint(keys.length);
+  for (const key of keys) encoder.value(key, "");
+  const usesArguments = form.arrow && form.surroundings.names.has("arguments");
+  encoder.uint(usesArguments ? 1 : 0);
+  if (usesArguments) writeOuterArguments(captured, encoder);
+  // From here on the other side has the function, empty.
+  if (heritage === "class") encoder.value(Object.getPrototypeOf(subject), ` (the class that ${subject.name} extends)`);
+  const where = describePlace(subject, anatomy);
+  for (const each of own) writeVariable(each, where, anatomy.file, encoder);
+  writeSharedValues(shared, where, encoder);
+  writeParts(subject, edited.class, encoder);
+}
+
+function editedForm(
+  subject: AnyFunction,
+  { anatomy }: Captured,
+  encoder: Encoder,
+): { readonly form: SourceForm; readonly class: ClassSource | undefined } {
+  let { form } = anatomy;
+  let itsClass: ClassSource | undefined;
+  if (form.form === "class") {
+    const source = classSource(form, subject);
+    if ("why" in source) {
+      encoder.refuse({ subject: `the class ${describePlace(subject, anatomy)}`, ...source });
+    }
+    itsClass = source;
+    form = sourceForm(source.text) ?? form;
+  }
+  const metas = form.surroundings.importMeta;
+  if (metas.length > 0) {
+    let text = form.text;
+    for (const node of metas) {
+      const start = node.start - form.base;
+      const name = importMetaName.padEnd(node.end - node.start);
+      text = text.slice(0, start) + name + text.slice(node.end - form.base);
+    }
+    form = sourceForm(text) ?? form;
+  }
+  return { form, class: itsClass };
+}
+
+function refuseWhatCannotCross(subject: AnyFunction, { anatomy }: Captured, form: SourceForm, encoder: Encoder): void {
+  const { surroundings: uses, arrow } = form;
+  const subjectText = `the function ${describePlace(subject, anatomy)}`;
+  const refuse = (why: string, remedy: string): never => encoder.refuse({ subject: subjectText, why, remedy });
+  if (uses.usesEval) refuse("it calls eval, and what that uses cannot be known", "pass what it needs as arguments");
+  if (arrow && uses.usesThis) refuse("it uses the `this` around it", "put this into a const, and use that, or pass it as an argument");
+  if (arrow && uses.usesNewTarget) refuse("it uses the new.target around it", "put it into a const, and use that");
+  if (uses.usesSuper) refuse("it uses super, which belongs to its object", "send the whole class or object's class");
+  const [privateName] = uses.privateNames;
+  if (privateName !== undefined) refuse(`it uses the private name #${privateName}`, "send the whole class");
+}
+
+function writeOuterArguments({ inspected }: Captured, encoder: Encoder): void {
+  const scope = inspected.scopes.find(({ variables }) => "arguments" in variables);
+  encoder.value(Array.from((scope?.variables["arguments"] ?? []) as ArrayLike<unknown>), " arguments of the function around it");
+}
+
+function writeShared(shared: readonly Variable[], encoder: Encoder): void {
+  const scopes = encoder.store<Scopes>(scopeTable, () => ({ numbers: new Map(), written: new Set() }));
+  encoder.uint(shared.length);
+  for (const each of shared) {
+    const { scope } = each as { scope: object };
+    const number = scopes.numbers.get(scope) ?? scopes.numbers.size;
+    scopes.numbers.set(scope, number);
+    encoder.uint(number);
+    encoder.string(each.name);
+  }
+}
+
+function writeSharedValues(shared: readonly Variable[], where: string, encoder: Encoder): void {
+  const { numbers, written } = encoder.store<Scopes>(scopeTable, () => ({ numbers: new Map(), written: new Set() }));
+  for (const each of shared) {
+    const { scope, name } = each as Variable & { scope: object };
+    const key = `${numbers.get(scope)!} ${name}`;
+    const first = !written.has(key);
+    written.add(key);
+    encoder.uint(first ? 1 : 0);
+    if (first) writeVariable(each, where, "", encoder);
+  }
+}
+
+/** Properties of its own, and what has been put on its prototype. */
+function writeParts(subject: AnyFunction, itsClass: ClassSource | undefined, encoder: Encoder): void {
+  const inText = itsClass?.ownStatic ?? new Set<string | symbol>(["length", "name", "prototype", "arguments", "caller"]);
+  writeProperties(subject, Reflect.ownKeys(subject).filter((key) => !inText.has(key)), encoder);
+  const { prototype } = subject as { prototype?: unknown };
+  const isObject = typeof prototype === "object" && prototype !== null;
+  const inPrototype = itsClass?.ownPrototype ?? new Set<string | symbol>(["constructor"]);
+  writeProperties(
+    isObject ? prototype : {},
+    isObject ? Reflect.ownKeys(prototype).filter((key) => !inPrototype.has(key)) : [],
+    encoder,
+  );
+  // Classes made before there were classes: util.inherits, Object.setPrototypeOf.
+  const old = itsClass === undefined ? prototypeOfKind(subject) : { ofFunction: undefined, ofPrototype: undefined };
+  encoder.value(old.ofFunction, " (what it inherits from)");
+  encoder.value(old.ofPrototype, ".prototype (what it inherits from)");
+}
+
+export function readByValue(decoder: Decoder): object {
+  const tag = { home: decoder.string(), number: decoder.uint() };
+  const text = decoder.string();
+  const file = decoder.string();
+  const line = decoder.uint();
+  const column = decoder.value();
+  const form = forms[decoder.uint()];
+  const strict = decoder.uint() === 1;
+  const name = decoder.value();
+  if (form === undefined || typeof column !== "number") decoder.malformed("a function has no form or place");
+  const names = readNames(decoder);
+  const shared = readShared(decoder);
+  const heritage = heritages[decoder.uint()];
+  const keys = Array.from({ length: Math.min(decoder.uint(), 10_000) }, () => decoder.value());
+  const outerArguments = decoder.uint() === 1 ? (decoder.value() as unknown[]) : undefined;
+  const usesMeta = text.includes(importMetaName);
+  const given = [...keys.map((_, at) => keyName(at)), heritageName, ...(usesMeta ? [importMetaName] : [])];
+  const values = [...keys, function () {}, ...(usesMeta ? [importMetaOf(file)] : [])];
+  const source: Source = { form, text, file, line, column, strict, names, given };
+  const { made, set } = rebuild(source, values, [...new Set(shared.map(({ scope }) => scope))], outerArguments);
+  decoder.adopt(made);
+  setTag(made, tag);
+  if (heritage === "class") inherit(made, decoder.value(), decoder);
+  const bindings = new Map<string, ImportBinding>();
+  for (const [index, each] of names.entries()) set(index, readVariable(each, file, bindings, decoder));
+  for (const { scope, name: sharedName } of shared) {
+    if (decoder.uint() === 1) Reflect.set(scope, sharedName, readVariable(sharedName, file, bindings, decoder));
+  }
+  if (typeof name === "string" && made.name !== name) {
+    Object.defineProperty(made, "name", { value: name, configurable: true });
+  }
+  readParts(made, decoder);
+  const inScope = new Map(shared.map((each) => [each.name, each.scope]));
+  const parsed = { file, line, column, strict, bindings, shared: inScope };
+  // Read only when it is sent on: most copies never are.
+  noteCopy(made, { ...parsed, get form() { return sourceForm(text)!; } });
+  return made;
+}
+
+function readNames(decoder: Decoder): string[] {
+  const names: string[] = [];
+  const count = decoder.uint();
+  for (let i = 0; i < count; i++) names.push(decoder.string());
+  return names;
+}
+
+function readShared(decoder: Decoder): { readonly scope: object; readonly name: string }[] {
+  const scopes = decoder.store<object[]>(scopeTable, () => []);
+  const shared: { scope: object; name: string }[] = [];
+  const count = decoder.uint();
+  for (let i = 0; i < count; i++) {
+    const number = decoder.uint();
+    if (number > scopes.length) decoder.malformed("a scope comes out of turn");
+    const scope = (scopes[number] ??= Object.create(null) as object);
+    const name = decoder.string();
+    if (!(name in scope)) Reflect.set(scope, name, undefined);
+    shared.push({ scope, name });
+  }
+  return shared;
+}
+
+/** The placeholder that the class was made with gives way to the class that it extends. */
+function inherit(made: AnyFunction, base: unknown, decoder: Decoder): void {
+  if (typeof base !== "function") decoder.malformed("a class extends what is no class");
+  Object.setPrototypeOf(made, base);
+  Object.setPrototypeOf((made as unknown as { prototype: object }).prototype, (base as { prototype: object }).prototype);
+}
+
+function readParts(made: AnyFunction, decoder: Decoder): void {
+  readProperties(made, decoder);
+  const { prototype } = made as { prototype?: unknown };
+  readProperties(typeof prototype === "object" && prototype !== null ? prototype : {}, decoder);
+  const ofFunction = decoder.value();
+  const ofPrototype = decoder.value();
+  if (typeof ofFunction === "function") Object.setPrototypeOf(made, ofFunction);
+  if (typeof ofPrototype === "object" && ofPrototype !== null) Object.setPrototypeOf(prototype as object, ofPrototype);
+}

@@ -1,0 +1,225 @@
+/**
+ * A function, taken to pieces: its text as it is to be evaluated again, and its variables.
+ *
+ * Runs in: the process that sends.
+ * Guarantees: what never changes (text, place, names) is found out once a function; values are read each time.
+ * Leaves to others: how the pieces are written (`function-kind.ts`).
+ */
+import { inspectFunction, type Inspected, type Scope } from "./inspection.ts";
+import { placeOfFunction, type Place } from "./by-reference.ts";
+import { isPristineGlobal } from "./globals.ts";
+import { moduleTables, type ImportBinding } from "./module-tables.ts";
+import type { Refusal } from "./kinds.ts";
+import { scriptUrl } from "./scripts.ts";
+import { sourceForm, startOfText, type SourceForm } from "./source-forms.ts";
+
+export type AnyFunction = (...args: never[]) => unknown;
+
+/** What never changes. */
+export interface Anatomy {
+  readonly form: SourceForm;
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly strict: boolean;
+  /** Where the other side can import it. */
+  readonly place: Place | undefined;
+  /** It is a copy itself: what its variables were in the file from which it came. */
+  readonly copy: CopyNotes | undefined;
+}
+
+/** Of a function that came by value: what cannot be seen any more. */
+export interface CopyNotes {
+  readonly form: SourceForm;
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly strict: boolean;
+  readonly bindings: ReadonlyMap<string, ImportBinding>;
+  /** Scope objects by the names in them. */
+  readonly shared: ReadonlyMap<string, object>;
+}
+
+export type Variable =
+  | { readonly how: "value"; readonly name: string; readonly value: unknown; readonly scope: object | undefined }
+  | { readonly how: "binding"; readonly name: string; readonly binding: ImportBinding }
+  | { readonly how: "require"; readonly name: string };
+
+const copies = new WeakMap<object, CopyNotes>();
+const anatomies = new WeakMap<object, Anatomy>();
+
+/** Notes of a rebuilt function what it was built from. */
+export function noteCopy(copy: object, notes: CopyNotes): void {
+  copies.set(copy, notes);
+}
+
+const toText = Function.prototype.toString;
+
+export function isNativeFunction(subject: object): boolean {
+  return /\{\s*\[native code\]\s*\}$/.test(toText.call(subject));
+}
+
+export interface Captured {
+  readonly anatomy: Anatomy;
+  readonly inspected: Inspected;
+}
+
+/** Where the other side can import it, where that is known already. */
+export function knownPlace(subject: AnyFunction): Place | undefined {
+  return anatomies.get(subject)?.place;
+}
+
+/** A refusal, where the function cannot be taken to pieces. */
+export function capture(subject: AnyFunction): Captured | Refusal {
+  const inspected = inspectFunction(subject);
+  if (inspected === undefined) return native(subject);
+  let anatomy = anatomies.get(subject);
+  if (anatomy === undefined || anatomy.place === undefined) {
+    const found = anatomy ?? dissect(subject, inspected);
+    if ("why" in found) return found;
+    // A module that was still evaluating may have finished since.
+    anatomy = found.copy === undefined ? { ...found, place: placeOfFunction(subject, inspected) } : found;
+    anatomies.set(subject, anatomy);
+  }
+  return { anatomy, inspected };
+}
+
+function native(subject: AnyFunction): Refusal {
+  return {
+    subject: `the native function ${subject.name || "without a name"}`,
+    why: "it has no text that could be evaluated again",
+    remedy: "call it inside a function of your own that makes what it needs there",
+  };
+}
+
+function dissect(subject: AnyFunction, inspected: Inspected): Omit<Anatomy, "place"> & { place: undefined } | Refusal {
+  const copy = copies.get(subject);
+  if (copy !== undefined) {
+    const { form, file, line, column, strict } = copy;
+    return { form, file, line, column, strict, place: undefined, copy };
+  }
+  const text = toText.call(subject);
+  const file = scriptUrl(inspected.scriptId);
+  if (file.startsWith("node:")) return internal(subject);
+  const form = sourceForm(text);
+  if (form === undefined) {
+    return {
+      subject: `the function ${subject.name || "without a name"}`,
+      why: "its text is no JavaScript that can be read",
+      remedy: "move it to a module of its own and export it",
+    };
+  }
+  const { line, column } = startOfText(form, inspected.line, inspected.column);
+  const isModule = inspected.scopes.some(({ description }) => description.startsWith("Module"));
+  const strict = isModule || (moduleTables(file)?.strict ?? false);
+  return { form, file, line: Math.max(line, 0), column, strict, place: undefined, copy: undefined };
+}
+
+function internal(subject: AnyFunction): Refusal {
+  return {
+    subject: `the function ${subject.name} of Node's own`,
+    why: "it is part of this process",
+    remedy: "import it inside the function that uses it",
+  };
+}
+
+/** The variables that the function uses, as they are now; or why one of them has no value yet. */
+export function variablesOf({ anatomy, inspected }: Captured): Variable[] | { readonly name: string } {
+  const found: Variable[] = [];
+  for (const name of anatomy.form.surroundings.names) {
+    if (name === "arguments") continue;
+    const binding = anatomy.copy?.bindings.get(name);
+    if (binding !== undefined) {
+      found.push({ how: "binding", name, binding });
+      continue;
+    }
+    const ours = anatomy.copy?.shared.get(name);
+    if (ours !== undefined) {
+      found.push({ how: "value", name, value: Reflect.get(ours, name), scope: ours });
+      continue;
+    }
+    const at = inspected.scopes.findIndex(({ variables, description }) => description !== "Global" && has(variables, name));
+    if (at < 0) {
+      if (!isPristineGlobal(name)) {
+        found.push({ how: "value", name, value: Reflect.get(globalThis, name), scope: undefined });
+      }
+      continue;
+    }
+    const scope = inspected.scopes[at]!;
+    let value: unknown;
+    try {
+      value = scope.variables[name];
+    } catch {
+      return { name };
+    }
+    found.push(variable(name, value, scope, at, anatomy, inspected));
+  }
+  return found;
+}
+
+function variable(
+  name: string,
+  value: unknown,
+  scope: Scope,
+  at: number,
+  anatomy: Anatomy,
+  inspected: Inspected,
+): Variable {
+  const topLevel = isTopLevel(scope, at, inspected, anatomy);
+  if (topLevel && scope.description.startsWith("Module")) {
+    const binding = moduleTables(anatomy.file)?.imports.get(name);
+    if (binding !== undefined) return { how: "binding", name, binding };
+  }
+  if (name === "require" && typeof value === "function" && "cache" in value && "resolve" in value) {
+    return { how: "require", name };
+  }
+  const shared = topLevel && isAssigned(name, anatomy.file) ? scopeOfScript(inspected.scriptId) : undefined;
+  return { how: "value", name, value, scope: shared };
+}
+
+function has(variables: Record<string, unknown>, name: string): boolean {
+  return Object.prototype.hasOwnProperty.call(variables, name);
+}
+
+/** The outermost variables of a file: all functions of the file see the same ones. */
+function isTopLevel(scope: Scope, at: number, { scopes }: Inspected, { copy, file }: Anatomy): boolean {
+  if (copy !== undefined) return false;
+  if (scope.description.startsWith("Module") || scope.description.startsWith("Script")) return true;
+  if (!file.startsWith("file:") || scopes.some(({ description }) => description.startsWith("Module"))) return false;
+  // CommonJS: the outermost function is the one that Node wraps round the file.
+  return scopes.slice(at + 1).every(({ description }) => description === "Global" || description.startsWith("Script"));
+}
+
+const scriptScopes = new Map<string, object>();
+
+/** One object that stands for the top level of a script. */
+function scopeOfScript(scriptId: string): object {
+  let scope = scriptScopes.get(scriptId);
+  if (scope === undefined) scriptScopes.set(scriptId, (scope = {}));
+  return scope;
+}
+
+const assignments = new Map<string, boolean>();
+
+/** Whether anything in the file assigns the variable, its declaration apart: by its looks, since a mistake only costs speed. */
+function isAssigned(name: string, file: string): boolean {
+  const key = `${file}\n${name}`;
+  let assigned = assignments.get(key);
+  if (assigned === undefined) {
+    const text = moduleTables(file)?.text ?? "";
+    const word = name.replace(/\$/g, "\\$&");
+    const operators = "(?:[-+*/%&|^]|\\*\\*|<<|>>>?|&&|\\|\\||\\?\\?)?=(?![=>])";
+    const pattern = new RegExp(
+      `(?:\\+\\+|--)\\s*${word}(?![\\w$])|(?<!(?:let|const|var)\\s+)(?<![\\w$.])${word}\\s*(?:\\+\\+|--|${operators})|[\\[{,]\\s*${word}\\s*[\\]},][^;]*\\]?\\}?\\s*=(?![=>])`,
+    );
+    assigned = text === "" || pattern.test(text);
+    assignments.set(key, assigned);
+  }
+  return assigned;
+}
+
+/** "handler" at main.ts:14 */
+export function describePlace(subject: AnyFunction, { file, line }: Pick<Anatomy, "file" | "line">): string {
+  const short = file.replace(/^.*\//, "") || "an unnamed script";
+  return `"${subject.name || "anonymous"}" at ${short}:${line + 1}`;
+}

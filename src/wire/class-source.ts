@@ -1,0 +1,134 @@
+/**
+ * The text of a class, edited so that evaluating it again does nothing but make the class. Pure but for the keys that
+ * it reads off the class.
+ *
+ * Runs in: the process that sends.
+ * Guarantees: lines and, where it can be, columns stay as they were.
+ *   - the heritage becomes a placeholder: it is not evaluated again, and set afterwards (a class may reach itself
+ *     through its heritage's fields);
+ *   - static blocks and public static fields are blanked: their results are copied, their side effects not repeated;
+ *   - computed names of methods become the keys that they came to.
+ */
+import type { SourceForm } from "./source-forms.ts";
+import { isNode, type AnyNode } from "./syntax.ts";
+
+export interface ClassSource {
+  readonly text: string;
+  /** The keys that stand for computed names, in the order of `keyName(0)`, `keyName(1)`, … in the text. */
+  readonly keys: readonly (string | symbol)[];
+  readonly heritage: "none" | "null" | "class";
+  /** Keys that the text itself defines, on the class and on its prototype: their values are not copied. */
+  readonly ownStatic: ReadonlySet<string | symbol>;
+  readonly ownPrototype: ReadonlySet<string | symbol>;
+}
+
+export type ClassProblem = { readonly why: string; readonly remedy: string };
+
+export const heritageName = "$heritage";
+
+export function keyName(index: number): string {
+  return `$key${index}`;
+}
+
+export function classSource(form: SourceForm, subject: object): ClassSource | ClassProblem {
+  const edits: { start: number; end: number; text: string }[] = [];
+  const keys: (string | symbol)[] = [];
+  const own = { static: new Set<string | symbol>(["prototype", "length", "name"]), prototype: new Set<string | symbol>() };
+  own.prototype.add("constructor");
+  const { node, base } = form;
+  const superClass = node["superClass"];
+  let heritage: ClassSource["heritage"] = "none";
+  if (isNode(superClass)) {
+    heritage = Object.getPrototypeOf((subject as { prototype: object }).prototype) === null ? "null" : "class";
+    edits.push({ start: superClass.start, end: superClass.end, text: heritage === "null" ? "null" : heritageName });
+  }
+  for (const member of (node["body"] as AnyNode)["body"] as AnyNode[]) {
+    const isStatic = member["static"] === true;
+    if (member.type === "StaticBlock") {
+      edits.push({ start: member.start, end: member.end, text: "" });
+      continue;
+    }
+    const key = member["key"] as AnyNode;
+    const isPrivate = key.type === "PrivateIdentifier";
+    if (member.type === "PropertyDefinition") {
+      if (isStatic && !isPrivate) edits.push({ start: member.start, end: member.end, text: ";" });
+      else if (isStatic) return privateStatic(key);
+      else if (member["computed"] === true) return computedField();
+      continue;
+    }
+    if (isPrivate) continue;
+    const names = isStatic ? own.static : own.prototype;
+    if (member["computed"] !== true) {
+      names.add(plainKey(key));
+      continue;
+    }
+    const holder = isStatic ? subject : (subject as { prototype: object }).prototype;
+    const text = form.text.slice(member.start - base, member.end - base).replace(/^static\b\s*/, "");
+    const found = Reflect.ownKeys(holder).find((candidate) => !names.has(candidate) && isWritten(holder, candidate, text));
+    if (found === undefined) return replacedMethod();
+    names.add(found);
+    edits.push({ start: key.start, end: key.end, text: keyName(keys.length) });
+    keys.push(found);
+  }
+  return { text: edited(form.text, base, edits), keys, heritage, ownStatic: own.static, ownPrototype: own.prototype };
+}
+
+function plainKey(key: AnyNode): string {
+  return key.type === "Identifier" ? (key["name"] as string) : String(key["value"]);
+}
+
+/** Whether the property under that key is the method with this text. */
+function isWritten(holder: object, key: string | symbol, text: string): boolean {
+  const { value, get, set } = Object.getOwnPropertyDescriptor(holder, key)!;
+  return [value as unknown, get, set].some(
+    (part) => typeof part === "function" && Function.prototype.toString.call(part) === text,
+  );
+}
+
+function edited(text: string, base: number, edits: readonly { start: number; end: number; text: string }[]): string {
+  let result = "";
+  let at = 0;
+  for (const edit of [...edits].sort((a, b) => a.start - b.start)) {
+    const start = edit.start - base;
+    const end = edit.end - base;
+    const blank = text.slice(start, end).replace(/[^\n]/g, " ");
+    result += text.slice(at, start) + edit.text + blank.slice(edit.text.length);
+    // A replacement that is longer than what it replaces must not swallow a line's end.
+    if (edit.text.length > blank.length || blank.slice(0, edit.text.length).includes("\n")) {
+      result += "\n".repeat(blank.slice(0, edit.text.length).split("\n").length - 1);
+    }
+    at = end;
+  }
+  return result + text.slice(at);
+}
+
+function privateStatic(key: AnyNode): ClassProblem {
+  return {
+    why: `it has a private static field (#${key["name"] as string}), whose value cannot be set from outside`,
+    remedy: "make the field public, or move the class to a module of its own and export it",
+  };
+}
+
+function computedField(): ClassProblem {
+  return {
+    why: "it has a field with a computed name, which cannot be read from outside",
+    remedy: "set the field in the constructor, or move the class to a module of its own and export it",
+  };
+}
+
+function replacedMethod(): ClassProblem {
+  return {
+    why: "a method with a computed name has been replaced since",
+    remedy: "move the class to a module of its own and export it",
+  };
+}
+
+/** The first private member that instances have: a copy of one could not be given it. */
+export function privateMember(form: SourceForm): string | undefined {
+  const members = (form.node["body"] as AnyNode)["body"] as AnyNode[];
+  const found = members.find(
+    (member) =>
+      member["static"] !== true && isNode(member["key"]) && member["key"].type === "PrivateIdentifier",
+  );
+  return found === undefined ? undefined : `#${(found["key"] as AnyNode)["name"] as string}`;
+}
