@@ -7,6 +7,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { buildNative } from "./build-native.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
@@ -25,6 +26,7 @@ export function build() {
   const force = outputIsMissing() ? ["--force"] : [];
   const typescript = spawnSync(process.execPath, [compilerProgram(), "-b", ...force], { cwd: root, stdio: "inherit" });
   if (typescript.status !== 0) process.exit(typescript.status ?? 1);
+  buildNative();
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) build();

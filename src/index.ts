@@ -17,6 +17,7 @@ export { cpuCount } from "./host/cpu-count.ts";
 export { activeChildren } from "./process/children.ts";
 export { getContext, type Context } from "./process/context.ts";
 export { currentProcess, type CurrentProcess } from "./process/current-process.ts";
+export { setForkserverPreload } from "./process/fork-server-preload.ts";
 export { getpid, getppid } from "./process/identity.ts";
 export type { StartMethod } from "./process/launcher.ts";
 export { getLogger, logToStderr, type Logger, type LogLevel } from "./process/logger.ts";

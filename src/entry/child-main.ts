@@ -4,8 +4,9 @@
  * Runs in: the child, as its main module. Descriptor 3 is the control channel, descriptor 4 the lifeline.
  */
 import { runChild } from "../process/child-runtime.ts";
+import { ControlEnd } from "../process/control-end.ts";
 import { controlDescriptor } from "../process/spawn-launcher.ts";
 import { watchOwner } from "../process/watch-owner.ts";
 
 if (process.argv[3] === "attached") watchOwner();
-void runChild(controlDescriptor);
+void runChild(new ControlEnd(controlDescriptor));

@@ -7,7 +7,7 @@
  */
 import { reportError } from "../wire/error-report.ts";
 import { decode, encode } from "../wire/codec.ts";
-import { ControlEnd } from "./control-end.ts";
+import type { ControlEnd } from "./control-end.ts";
 import { setCurrentProcess } from "./current-process.ts";
 import { setBootstrapping } from "./identity.ts";
 import { Job } from "./job.ts";
@@ -20,9 +20,8 @@ import { keepStreamsWhole } from "./whole-streams.ts";
 /** As Node's own, for a program whose awaited promise can never settle. */
 const unsettledExitCode = 13;
 
-export async function runChild(controlDescriptor: number): Promise<void> {
+export async function runChild(control: ControlEnd): Promise<void> {
   keepStreamsWhole();
-  const control = new ControlEnd(controlDescriptor);
   const preparation = applyPreparation(control.receive("preparation"));
   setCurrentProcess({ name: preparation.name, daemon: preparation.daemon, pid: process.pid });
   const report = new Report(control, preparation.home);

@@ -6,16 +6,22 @@
 import { invalidState, MultiprocessingError } from "../base/errors.ts";
 import { checkBoolean, checkOneOf, checkOptions } from "../base/options.ts";
 import type { Launcher, LaunchRequest, StartMethod } from "./launcher.ts";
+import { forkserverLauncher } from "./forkserver-launcher.ts";
 import { spawnLauncher } from "./spawn-launcher.ts";
 
 /** The preferred one first: the default is the first that this machine can use. */
-const launchers: readonly Launcher[] = [spawnLauncher];
+const launchers: readonly Launcher[] = [forkserverLauncher, spawnLauncher];
 
 let chosen: StartMethod | undefined;
 
 /** The methods that this machine can use, the default first. */
 export function getAllStartMethods(): StartMethod[] {
   return launchers.filter((launcher) => launcher.unavailable() === undefined).map(({ method }) => method);
+}
+
+/** Every method, and why this process cannot use it: for `mp doctor`. */
+export function startMethodReport(): { readonly method: StartMethod; readonly why: string | undefined }[] {
+  return launchers.map((launcher) => ({ method: launcher.method, why: launcher.unavailable() }));
 }
 
 /** The method by which a Process starts that names none. Unlike Python's, reading it does not fix it. */

@@ -8,7 +8,7 @@
 import { encode } from "../wire/codec.ts";
 import { frameHead } from "./frames.ts";
 import { Job } from "./job.ts";
-import type { Launched, LaunchRequest } from "./launcher.ts";
+import type { Launched, Launcher, LaunchRequest, StartMethod } from "./launcher.ts";
 import { getLogger } from "./logger.ts";
 import { prepare } from "./preparation.ts";
 import type { ProcessState } from "./process-state.ts";
@@ -29,8 +29,7 @@ export async function startProcess(process: object, state: ProcessState, nearSta
     cwd: options.cwd,
     execArgv: options.execArgv,
   };
-  const launcher = launcherForRequest(state.startMethod, request);
-  const launched = await launcher.launch(request);
+  const { launcher, launched } = await launch(state.startMethod, request);
   const supervision = new Supervision(launched, {
     name,
     timeoutMs: options.timeoutMs,
@@ -42,6 +41,22 @@ export async function startProcess(process: object, state: ProcessState, nearSta
   handOver(launched, preparation, job.bytes);
   getLogger().debug(`started process "${name}" (pid ${launched.pid}) by ${launcher.method}`);
   return supervision;
+}
+
+/** That a fork server cannot fork is sometimes known only when it has been started: then the next method is taken. */
+async function launch(
+  method: StartMethod | undefined,
+  request: LaunchRequest,
+): Promise<{ launcher: Launcher; launched: Launched }> {
+  const launcher = launcherForRequest(method, request);
+  try {
+    return { launcher, launched: await launcher.launch(request) };
+  } catch (error) {
+    if (launcher.unavailable() === undefined) throw error;
+    const next = launcherForRequest(method, request); // Throws where the method was asked for by name.
+    getLogger().warning(`start method "${launcher.method}" cannot be used here: ${launcher.unavailable()}`);
+    return { launcher: next, launched: await next.launch(request) };
+  }
 }
 
 /** A child that has gone meanwhile makes these writes fail; how it ended says why, in its supervision. */

@@ -28,7 +28,9 @@ export function isMain(url: string): boolean {
   if (mainUrls === undefined || mainArgument !== process.argv[1]) {
     mainArgument = process.argv[1];
     mainUrls = new Set(
-      [...candidates(process.argv[1]), require.main?.filename ?? ""].filter(Boolean).map((path) => pathToFileURL(path).href),
+      [...candidates(process.argv[1]), require.main?.filename ?? ""]
+        .filter(Boolean)
+        .map((path) => pathToFileURL(path).href),
     );
   }
   return mainUrls.has(url.split(/[?#]/)[0]!);
@@ -100,7 +102,8 @@ function memberKeys(owner: object, subject: unknown): string[] | undefined {
   ] as const) {
     if (holder === undefined || holder === null) continue;
     for (const key of Object.getOwnPropertyNames(holder)) {
-      if (Object.getOwnPropertyDescriptor(holder, key)?.value === subject && key !== "constructor") return [...before, key];
+      if (Object.getOwnPropertyDescriptor(holder, key)?.value === subject && key !== "constructor")
+        return [...before, key];
     }
   }
   return undefined;

@@ -103,7 +103,8 @@ function refuseWhatCannotCross(subject: AnyFunction, { anatomy }: Captured, form
   const subjectText = `the function ${describePlace(subject, anatomy)}`;
   const refuse = (why: string, remedy: string): never => encoder.refuse({ subject: subjectText, why, remedy });
   if (uses.usesEval) refuse("it calls eval, and what that uses cannot be known", "pass what it needs as arguments");
-  if (arrow && uses.usesThis) refuse("it uses the `this` around it", "put this into a const, and use that, or pass it as an argument");
+  if (arrow && uses.usesThis)
+    refuse("it uses the `this` around it", "put this into a const, and use that, or pass it as an argument");
   if (arrow && uses.usesNewTarget) refuse("it uses the new.target around it", "put it into a const, and use that");
   if (uses.usesSuper) refuse("it uses super, which belongs to its object", "send the whole class or object's class");
   const [privateName] = uses.privateNames;
@@ -112,7 +113,10 @@ function refuseWhatCannotCross(subject: AnyFunction, { anatomy }: Captured, form
 
 function writeOuterArguments({ inspected }: Captured, encoder: Encoder): void {
   const scope = inspected.scopes.find(({ variables }) => "arguments" in variables);
-  encoder.value(Array.from((scope?.variables["arguments"] ?? []) as ArrayLike<unknown>), " arguments of the function around it");
+  encoder.value(
+    Array.from((scope?.variables["arguments"] ?? []) as ArrayLike<unknown>),
+    " arguments of the function around it",
+  );
 }
 
 function writeShared(shared: readonly Variable[], encoder: Encoder): void {
@@ -141,8 +145,13 @@ function writeSharedValues(shared: readonly Variable[], where: string, encoder: 
 
 /** Properties of its own, and what has been put on its prototype. */
 function writeParts(subject: AnyFunction, itsClass: ClassSource | undefined, encoder: Encoder): void {
-  const inText = itsClass?.ownStatic ?? new Set<string | symbol>(["length", "name", "prototype", "arguments", "caller"]);
-  writeProperties(subject, Reflect.ownKeys(subject).filter((key) => !inText.has(key)), encoder);
+  const inText =
+    itsClass?.ownStatic ?? new Set<string | symbol>(["length", "name", "prototype", "arguments", "caller"]);
+  writeProperties(
+    subject,
+    Reflect.ownKeys(subject).filter((key) => !inText.has(key)),
+    encoder,
+  );
   const { prototype } = subject as { prototype?: unknown };
   const isObject = typeof prototype === "object" && prototype !== null;
   const inPrototype = itsClass?.ownPrototype ?? new Set<string | symbol>(["constructor"]);
@@ -192,7 +201,12 @@ export function readByValue(decoder: Decoder): object {
   const inScope = new Map(shared.map((each) => [each.name, each.scope]));
   const parsed = { file, line, column, strict, bindings, shared: inScope };
   // Read only when it is sent on: most copies never are.
-  noteCopy(made, { ...parsed, get form() { return sourceForm(text)!; } });
+  noteCopy(made, {
+    ...parsed,
+    get form() {
+      return sourceForm(text)!;
+    },
+  });
   return made;
 }
 
@@ -222,7 +236,10 @@ function readShared(decoder: Decoder): { readonly scope: object; readonly name: 
 function inherit(made: AnyFunction, base: unknown, decoder: Decoder): void {
   if (typeof base !== "function") decoder.malformed("a class extends what is no class");
   Object.setPrototypeOf(made, base);
-  Object.setPrototypeOf((made as unknown as { prototype: object }).prototype, (base as { prototype: object }).prototype);
+  Object.setPrototypeOf(
+    (made as unknown as { prototype: object }).prototype,
+    (base as { prototype: object }).prototype,
+  );
 }
 
 function readParts(made: AnyFunction, decoder: Decoder): void {

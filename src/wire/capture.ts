@@ -92,7 +92,10 @@ function native(subject: AnyFunction): Refusal {
   };
 }
 
-function dissect(subject: AnyFunction, inspected: Inspected): Omit<Anatomy, "place"> & { place: undefined } | Refusal {
+function dissect(
+  subject: AnyFunction,
+  inspected: Inspected,
+): (Omit<Anatomy, "place"> & { place: undefined }) | Refusal {
   const copy = copies.get(subject);
   if (copy !== undefined) {
     const { form, file, line, column, strict } = copy;
@@ -138,7 +141,9 @@ export function variablesOf({ anatomy, inspected }: Captured): Variable[] | { re
       found.push({ how: "value", name, value: Reflect.get(ours, name), scope: ours });
       continue;
     }
-    const at = inspected.scopes.findIndex(({ variables, description }) => description !== "Global" && has(variables, name));
+    const at = inspected.scopes.findIndex(
+      ({ variables, description }) => description !== "Global" && has(variables, name),
+    );
     if (at < 0) {
       if (!isPristineGlobal(name)) {
         found.push({ how: "value", name, value: Reflect.get(globalThis, name), scope: undefined });

@@ -33,7 +33,10 @@ export function keyName(index: number): string {
 export function classSource(form: SourceForm, subject: object): ClassSource | ClassProblem {
   const edits: { start: number; end: number; text: string }[] = [];
   const keys: (string | symbol)[] = [];
-  const own = { static: new Set<string | symbol>(["prototype", "length", "name"]), prototype: new Set<string | symbol>() };
+  const own = {
+    static: new Set<string | symbol>(["prototype", "length", "name"]),
+    prototype: new Set<string | symbol>(),
+  };
   own.prototype.add("constructor");
   const { node, base } = form;
   const superClass = node["superClass"];
@@ -64,7 +67,9 @@ export function classSource(form: SourceForm, subject: object): ClassSource | Cl
     }
     const holder = isStatic ? subject : (subject as { prototype: object }).prototype;
     const text = form.text.slice(member.start - base, member.end - base).replace(/^static\b\s*/, "");
-    const found = Reflect.ownKeys(holder).find((candidate) => !names.has(candidate) && isWritten(holder, candidate, text));
+    const found = Reflect.ownKeys(holder).find(
+      (candidate) => !names.has(candidate) && isWritten(holder, candidate, text),
+    );
     if (found === undefined) return replacedMethod();
     names.add(found);
     edits.push({ start: key.start, end: key.end, text: keyName(keys.length) });
@@ -127,8 +132,7 @@ function replacedMethod(): ClassProblem {
 export function privateMember(form: SourceForm): string | undefined {
   const members = (form.node["body"] as AnyNode)["body"] as AnyNode[];
   const found = members.find(
-    (member) =>
-      member["static"] !== true && isNode(member["key"]) && member["key"].type === "PrivateIdentifier",
+    (member) => member["static"] !== true && isNode(member["key"]) && member["key"].type === "PrivateIdentifier",
   );
   return found === undefined ? undefined : `#${(found["key"] as AnyNode)["name"] as string}`;
 }

@@ -23,7 +23,12 @@ const way = { home: 0, global: 1, place: 2, bound: 3, value: 4 } as const;
 const mostFunctions = 5000;
 const counter = {};
 
-registerKind({ name: "function", matches: (value): value is AnyFunction => typeof value === "function", encode, decode });
+registerKind({
+  name: "function",
+  matches: (value): value is AnyFunction => typeof value === "function",
+  encode,
+  decode,
+});
 
 function encode(subject: AnyFunction, encoder: Encoder): void {
   if (types.isProxy(subject)) encoder.refuse(proxyRefusal);
@@ -113,7 +118,9 @@ function decodeBound(decoder: Decoder): object {
   const boundThis = decoder.value();
   const boundArgs = decoder.value();
   if (typeof target !== "function" || !Array.isArray(boundArgs)) decoder.malformed("a bound function binds none");
-  const made = decoder.adopt((target as AnyFunction).bind(boundThis as never, ...(boundArgs as never[])) as AnyFunction);
+  const made = decoder.adopt(
+    (target as AnyFunction).bind(boundThis as never, ...(boundArgs as never[])) as AnyFunction,
+  );
   if (made.name !== name) Object.defineProperty(made, "name", { value: name, configurable: true });
   return made;
 }

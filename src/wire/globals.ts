@@ -126,7 +126,10 @@ export function plainGlobalPathOf(value: object): GlobalPath | undefined {
 
 function isOwnGlobal(name: string, value: object): boolean {
   const descriptor = Object.getOwnPropertyDescriptor(globalThis, name);
-  return descriptor !== undefined && (descriptor.value === value || (descriptor.get !== undefined && Reflect.get(globalThis, name) === value));
+  return (
+    descriptor !== undefined &&
+    (descriptor.value === value || (descriptor.get !== undefined && Reflect.get(globalThis, name) === value))
+  );
 }
 
 /** Node's own: what the program itself has put there crosses by value. */

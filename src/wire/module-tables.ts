@@ -82,7 +82,10 @@ function nameOf(node: AnyNode): string {
 function importsOf(statement: AnyNode, { imports }: Found): void {
   const specifier = (statement["source"] as AnyNode)["value"] as string;
   const attributes = Object.fromEntries(
-    ((statement["attributes"] ?? []) as AnyNode[]).map((each) => [nameOf(each["key"] as AnyNode), nameOf(each["value"] as AnyNode)]),
+    ((statement["attributes"] ?? []) as AnyNode[]).map((each) => [
+      nameOf(each["key"] as AnyNode),
+      nameOf(each["value"] as AnyNode),
+    ]),
   );
   for (const each of statement["specifiers"] as AnyNode[]) {
     const imported =
@@ -128,7 +131,11 @@ function byExpressions(text: string): Found {
     const extra =
       attributes === undefined
         ? {}
-        : { attributes: Object.fromEntries([...attributes.matchAll(/([\w$]+)\s*:\s*["']([^"']*)/g)].map(([, k, v]) => [k, v])) };
+        : {
+            attributes: Object.fromEntries(
+              [...attributes.matchAll(/([\w$]+)\s*:\s*["']([^"']*)/g)].map(([, k, v]) => [k, v]),
+            ),
+          };
     for (const [local, imported] of clauseNames(clause)) imports.set(local, { specifier, imported, ...extra });
   }
   for (const [, isDefault, name] of text.matchAll(exportedDeclaration)) {

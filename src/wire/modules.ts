@@ -17,7 +17,9 @@ const importers = new Map<string, Import>();
 export function importFrom(from: string, specifier: string, attributes?: Record<string, string>): Promise<unknown> {
   let importer = importers.get(from);
   if (importer === undefined) {
-    importer = compileInFile("return import(specifier, options)", ["specifier", "options"], { filename: from }) as Import;
+    importer = compileInFile("return import(specifier, options)", ["specifier", "options"], {
+      filename: from,
+    }) as Import;
     importers.set(from, importer);
   }
   return attributes === undefined ? importer(specifier) : importer(specifier, { with: attributes });

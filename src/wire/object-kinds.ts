@@ -103,7 +103,7 @@ function baseOf(value: object): Base {
 
 /** The classes from the instance's own up to the built-in one, which is left out. */
 function checkClasses(value: object, encoder: Encoder): void {
-  for (let at: unknown = Object.getPrototypeOf(value); at !== null && at !== Object.prototype; ) {
+  for (let at: unknown = Object.getPrototypeOf(value); at !== null && at !== Object.prototype;) {
     const prototype = at as object;
     const itsClass: unknown = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value;
     if (typeof itsClass === "function") {
@@ -195,7 +195,8 @@ function encodeInstance(value: object, encoder: Encoder): void {
   }
   if (base === "map") encoder.value([...(value as Map<unknown, unknown>)], " (its entries)");
   if (base === "set") encoder.value([...(value as Set<unknown>)], " (its elements)");
-  const inBase = base === "view" ? (key: string | symbol): boolean => typeof key === "string" && /^\d+$/.test(key) : undefined;
+  const inBase =
+    base === "view" ? (key: string | symbol): boolean => typeof key === "string" && /^\d+$/.test(key) : undefined;
   const keys = Reflect.ownKeys(value).filter(
     (key) => inBase?.(key) !== true && !(typeof key === "symbol" && emitterSymbols.has(key)),
   );

@@ -11,7 +11,8 @@ export function writeProperties(owner: object, keys: readonly (string | symbol)[
   encoder.uint(keys.length);
   for (const key of keys) {
     const descriptor = Object.getOwnPropertyDescriptor(owner, key)!;
-    const step = typeof key === "string" ? (/^[\w$]+$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`) : `[${String(key)}]`;
+    const step =
+      typeof key === "string" ? (/^[\w$]+$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`) : `[${String(key)}]`;
     encoder.value(key, step);
     const accessor = descriptor.get !== undefined || descriptor.set !== undefined;
     encoder.uint(

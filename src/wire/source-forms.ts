@@ -65,9 +65,9 @@ function asExpression(text: string): SourceForm | undefined {
 function asMethod(text: string, before: string, after: string): SourceForm | undefined {
   const node = expressionOf(parseEither(`${before}${text}\n${after}`));
   if (node === undefined) return undefined;
-  const members = (node.type === "ObjectExpression" ? node["properties"] : (node["body"] as AnyNode | undefined)?.["body"]) as
-    | AnyNode[]
-    | undefined;
+  const members = (
+    node.type === "ObjectExpression" ? node["properties"] : (node["body"] as AnyNode | undefined)?.["body"]
+  ) as AnyNode[] | undefined;
   const member = members?.[0];
   if (members?.length !== 1 || member === undefined || !isNode(member["value"])) return undefined;
   const value = member["value"];

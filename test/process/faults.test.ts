@@ -51,7 +51,7 @@ async function check(process_: Process, fault: Fault): Promise<void> {
   assert.equal(process_.exitCode, expected[fault].exitCode);
 }
 
-forEachStartMethod((context) => {
+forEachStartMethod((context, method) => {
   leaveNothingBehind();
 
   for (const fault of ["exit", "throw", "reject", "kill", "loop"] as const) {
@@ -143,7 +143,9 @@ forEachStartMethod((context) => {
     assert.equal(process_.exitCode, 1);
   });
 
-  test("bytes that a child writes to the control channel by mistake are an error, not a crash", async () => {
+  // A forked child has it at another descriptor each time.
+  const skip = method !== "spawn";
+  test("bytes that a child writes to the control channel by mistake are an error, not a crash", { skip }, async () => {
     const process_ = new context.Process({
       target: async () => {
         const { writeSync } = await import("node:fs");

@@ -1,0 +1,162 @@
+/* Socket pairs, pipes, and descriptors that travel in messages: socketpair(2), pipe(2), unix(7), fcntl(2). */
+#include "addon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { MAX_DESCRIPTORS = 16 };
+
+static napi_value socket_pair(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  char type[16];
+  size_t length;
+  int ends[2];
+  mp_arguments(env, info, 1, arguments);
+  MP_CHECK(napi_get_value_string_utf8(env, arguments[0], type, sizeof(type), &length));
+  int kind = strcmp(type, "seqpacket") == 0 ? SOCK_SEQPACKET : SOCK_STREAM;
+  if (socketpair(AF_UNIX, kind | SOCK_CLOEXEC, 0, ends) != 0) return mp_throw_errno(env, errno, "socketpair");
+  return mp_pair(env, ends[0], ends[1]);
+}
+
+static napi_value make_pipe(napi_env env, napi_callback_info info) {
+  (void)info;
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return mp_throw_errno(env, errno, "pipe2");
+  return mp_pair(env, ends[0], ends[1]);
+}
+
+static napi_value send_descriptors(napi_env env, napi_callback_info info) {
+  napi_value arguments[3];
+  void *bytes;
+  size_t length;
+  uint32_t count;
+  int descriptors[MAX_DESCRIPTORS];
+  mp_arguments(env, info, 3, arguments);
+  int target = mp_int(env, arguments[0]);
+  MP_CHECK(napi_get_typedarray_info(env, arguments[1], NULL, &length, &bytes, NULL, NULL));
+  MP_CHECK(napi_get_array_length(env, arguments[2], &count));
+  if (count > MAX_DESCRIPTORS) return mp_throw_errno(env, EINVAL, "sendmsg");
+  for (uint32_t i = 0; i < count; i++) {
+    napi_value item;
+    MP_CHECK(napi_get_element(env, arguments[2], i, &item));
+    descriptors[i] = mp_int(env, item);
+  }
+  struct iovec part = {bytes, length};
+  union {
+    struct cmsghdr align;
+    char space[CMSG_SPACE(sizeof(int) * MAX_DESCRIPTORS)];
+  } control;
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  if (count > 0) {
+    memset(&control, 0, sizeof(control));
+    message.msg_control = control.space;
+    message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(sizeof(int) * count);
+    memcpy(CMSG_DATA(head), descriptors, sizeof(int) * count);
+  }
+  ssize_t sent;
+  do {
+    sent = sendmsg(target, &message, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  if (sent < 0) return mp_throw_errno(env, errno, "sendmsg");
+  return NULL;
+}
+
+static napi_value received(napi_env env, const char *bytes, size_t length, const int *descriptors, size_t count) {
+  napi_value result, buffer, list;
+  MP_CHECK(napi_create_object(env, &result));
+  MP_CHECK(napi_create_buffer_copy(env, length, bytes, NULL, &buffer));
+  MP_CHECK(napi_create_array_with_length(env, count, &list));
+  for (size_t i = 0; i < count; i++) MP_CHECK(napi_set_element(env, list, (uint32_t)i, mp_from_int(env, descriptors[i])));
+  mp_set(env, result, "bytes", buffer);
+  mp_set(env, result, "descriptors", list);
+  return result;
+}
+
+/* One packet. null: the other end is closed. undefined: nothing is there yet (non-blocking descriptors only). */
+static napi_value receive_descriptors(napi_env env, napi_callback_info info) {
+  napi_value arguments[1], nothing;
+  mp_arguments(env, info, 1, arguments);
+  int source = mp_int(env, arguments[0]);
+  ssize_t length;
+  do {
+    length = recv(source, NULL, 0, MSG_PEEK | MSG_TRUNC);
+  } while (length < 0 && errno == EINTR);
+  if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+    MP_CHECK(napi_get_undefined(env, &nothing));
+    return nothing;
+  }
+  if (length < 0) return mp_throw_errno(env, errno, "recv");
+  char *bytes = malloc((size_t)length + 1);
+  if (bytes == NULL) return mp_throw_errno(env, ENOMEM, "malloc");
+  struct iovec part = {bytes, (size_t)length + 1};
+  union {
+    struct cmsghdr align;
+    char space[CMSG_SPACE(sizeof(int) * MAX_DESCRIPTORS)];
+  } control;
+  struct msghdr message = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space)};
+  ssize_t got;
+  do {
+    got = recvmsg(source, &message, MSG_CMSG_CLOEXEC);
+  } while (got < 0 && errno == EINTR);
+  if (got <= 0) {
+    int error = errno;
+    free(bytes);
+    if (got < 0) return mp_throw_errno(env, error, "recvmsg");
+    MP_CHECK(napi_get_null(env, &nothing));
+    return nothing;
+  }
+  int descriptors[MAX_DESCRIPTORS];
+  size_t count = 0;
+  for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head != NULL; head = CMSG_NXTHDR(&message, head)) {
+    if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) continue;
+    count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    memcpy(descriptors, CMSG_DATA(head), count * sizeof(int));
+  }
+  if ((message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0) {
+    for (size_t i = 0; i < count; i++) close(descriptors[i]);
+    free(bytes);
+    return mp_throw_errno(env, EMSGSIZE, "recvmsg");
+  }
+  napi_value result = received(env, bytes, (size_t)got, descriptors, count);
+  free(bytes);
+  return result;
+}
+
+static napi_value change_flags(napi_env env, napi_callback_info info, int get, int set, int flag) {
+  napi_value arguments[2];
+  mp_arguments(env, info, 2, arguments);
+  int descriptor = mp_int(env, arguments[0]);
+  int flags = fcntl(descriptor, get);
+  if (flags < 0) return mp_throw_errno(env, errno, "fcntl");
+  int wanted = mp_bool(env, arguments[1]) ? flags | flag : flags & ~flag;
+  if (fcntl(descriptor, set, wanted) != 0) return mp_throw_errno(env, errno, "fcntl");
+  return NULL;
+}
+
+static napi_value set_non_blocking(napi_env env, napi_callback_info info) {
+  return change_flags(env, info, F_GETFL, F_SETFL, O_NONBLOCK);
+}
+
+static napi_value set_close_on_exec(napi_env env, napi_callback_info info) {
+  return change_flags(env, info, F_GETFD, F_SETFD, FD_CLOEXEC);
+}
+
+const mp_function mp_descriptor_functions[] = {
+    {"socketPair", socket_pair},                 /* ("stream" | "seqpacket") -> [one end, the other], closed on exec */
+    {"pipe", make_pipe},                         /* () -> [read end, write end], closed on exec */
+    {"sendDescriptors", send_descriptors},       /* (socket, bytes, descriptors): one message */
+    {"receiveDescriptors", receive_descriptors}, /* (socket) -> {bytes, descriptors} | null at the end | undefined */
+    {"setNonBlocking", set_non_blocking},        /* (descriptor, on) */
+    {"setCloseOnExec", set_close_on_exec},       /* (descriptor, on) */
+    {NULL, NULL},
+};

@@ -1,0 +1,373 @@
+/*
+ * The fork server's loop: fork(2) on request, the ends of its children reported, all in C, so that nothing of
+ * JavaScript runs or changes between two forks. In each child it returns to JavaScript.
+ *
+ *   client --request--> server --fork--> child          packets: src/process/fork-server-protocol.ts
+ *   client <--started-- server <--pidfd-- kernel
+ *   client <--exited--- server
+ *
+ * Source: nodejs/node#48523. V8's memory is marked MADV_DONTFORK; fork handlers (pthread_atfork) must run, so it is
+ * fork() and not clone(CLONE_PARENT).
+ */
+#include "addon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "uv_declarations.h"
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+enum { REQUEST_MAGIC = 0x4d504653, DETACHED = 1, STARTED = 1, EXITED = 2 };
+enum { CONTROL, STDIN, STDOUT, STDERR, LIFELINE, MAX_RECEIVED };
+
+typedef struct {
+  uint32_t magic, id, flags;
+} request;
+
+typedef struct {
+  uint32_t kind, id;
+  int32_t pid, code, signal; /* a started packet has errno in `code`, and ends there */
+} packet;
+
+/* A packet that its reader has no room for yet. */
+typedef struct outgoing {
+  struct outgoing *next;
+  packet content;
+  size_t length;
+  int descriptor; /* -1: none */
+} outgoing;
+
+typedef enum { CLIENT, CHILD } member_kind;
+
+/* What the loop watches: a client's connection, or a child's pidfd. */
+typedef struct member {
+  member_kind kind;
+  int descriptor;
+  struct member *next, *previous;
+  /* of a client */
+  bool root;
+  outgoing *first, *last;
+  /* of a child */
+  pid_t pid;
+  uint32_t id;
+  struct member *client; /* NULL once that has gone */
+} member;
+
+typedef struct {
+  int epoll;
+  member *members;
+} server;
+
+static member *add_member(server *s, member_kind kind, int descriptor) {
+  member *m = calloc(1, sizeof(*m));
+  if (m == NULL) return NULL;
+  m->kind = kind;
+  m->descriptor = descriptor;
+  struct epoll_event event = {.events = EPOLLIN, .data.ptr = m};
+  if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, descriptor, &event) != 0) {
+    free(m);
+    return NULL;
+  }
+  m->next = s->members;
+  if (s->members != NULL) s->members->previous = m;
+  s->members = m;
+  return m;
+}
+
+static void remove_member(server *s, member *m) {
+  epoll_ctl(s->epoll, EPOLL_CTL_DEL, m->descriptor, NULL);
+  close(m->descriptor);
+  while (m->first != NULL) {
+    outgoing *next = m->first->next;
+    if (m->first->descriptor >= 0) close(m->first->descriptor);
+    free(m->first);
+    m->first = next;
+  }
+  if (m->previous != NULL) m->previous->next = m->next;
+  else s->members = m->next;
+  if (m->next != NULL) m->next->previous = m->previous;
+  free(m);
+}
+
+/* A client has gone: the server ends with the root, whose children run on; of another, only the reports are dropped. */
+static void lose_client(server *s, member *client) {
+  if (client->root) _exit(0);
+  for (member *m = s->members; m != NULL; m = m->next) {
+    if (m->kind == CHILD && m->client == client) m->client = NULL;
+  }
+  remove_member(s, client);
+}
+
+/* 1: sent. 0: no room. -1: the client has gone. */
+static int send_packet(int socket, const packet *content, size_t length, int descriptor) {
+  struct iovec part = {(void *)content, length};
+  union {
+    struct cmsghdr align;
+    char space[CMSG_SPACE(sizeof(int))];
+  } control;
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  if (descriptor >= 0) {
+    memset(&control, 0, sizeof(control));
+    message.msg_control = control.space;
+    message.msg_controllen = sizeof(control.space);
+    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(head), &descriptor, sizeof(int));
+  }
+  for (;;) {
+    if (sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) return 1;
+    if (errno == EINTR) continue;
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == ETOOMANYREFS || errno == ENOBUFS ? 0 : -1;
+  }
+}
+
+static void watch_for_room(server *s, member *client, bool on) {
+  struct epoll_event event = {.events = on ? EPOLLIN | EPOLLOUT : EPOLLIN, .data.ptr = client};
+  epoll_ctl(s->epoll, EPOLL_CTL_MOD, client->descriptor, &event);
+}
+
+/* Takes over the descriptor. A client that has gone is noticed when it is read from. */
+static void tell(server *s, member *client, const packet *content, size_t length, int descriptor) {
+  int sent = client->first == NULL ? send_packet(client->descriptor, content, length, descriptor) : 0;
+  if (sent == 0) {
+    outgoing *waiting = malloc(sizeof(*waiting));
+    if (waiting != NULL) {
+      *waiting = (outgoing){NULL, *content, length, descriptor};
+      if (client->last == NULL || client->first == NULL) client->first = waiting;
+      else client->last->next = waiting;
+      client->last = waiting;
+      watch_for_room(s, client, true);
+      return;
+    }
+  }
+  if (descriptor >= 0) close(descriptor);
+}
+
+static void tell_waiting(server *s, member *client) {
+  while (client->first != NULL) {
+    outgoing *waiting = client->first;
+    if (send_packet(client->descriptor, &waiting->content, waiting->length, waiting->descriptor) == 0) return;
+    if (waiting->descriptor >= 0) close(waiting->descriptor);
+    client->first = waiting->next;
+    if (client->first == NULL) client->last = NULL;
+    free(waiting);
+  }
+  watch_for_room(s, client, false);
+}
+
+/* V8 keeps its heap out of forks; each private anonymous mapping is put back in. */
+static int make_heap_copyable(void) {
+  FILE *maps = fopen("/proc/self/maps", "re");
+  if (maps == NULL) return errno;
+  char line[512];
+  while (fgets(line, sizeof(line), maps) != NULL) {
+    unsigned long start, end, inode;
+    char permissions[5], path[64] = "";
+    int fields = sscanf(line, "%lx-%lx %4s %*x %*x:%*x %lu %63s", &start, &end, permissions, &inode, path);
+    if (fields < 4 || permissions[3] != 'p' || inode != 0) continue;
+    if (path[0] != '\0' && strncmp(path, "[anon", 5) != 0) continue;
+    madvise((void *)start, end - start, MADV_DOFORK);
+  }
+  fclose(maps);
+  return 0;
+}
+
+typedef struct {
+  int control, lifeline, client;
+  uint32_t flags;
+} birth;
+
+/* In the child: everything that is the server's own is given up. */
+static void become_child(server *s, const int *received, int server_end, const struct sigaction *interrupt, birth *b) {
+  for (member *m = s->members; m != NULL; m = m->next) {
+    close(m->descriptor);
+    for (outgoing *waiting = m->first; waiting != NULL; waiting = waiting->next) {
+      if (waiting->descriptor >= 0) close(waiting->descriptor);
+    }
+  }
+  close(s->epoll);
+  close(server_end);
+  for (int i = STDIN; i <= STDERR; i++) {
+    dup2(received[i], i - STDIN);
+    close(received[i]);
+  }
+  sigaction(SIGINT, interrupt, NULL);
+  if ((b->flags & DETACHED) != 0) {
+    setsid();
+  } else {
+    int flags = fcntl(b->lifeline, F_GETFL);
+    fcntl(b->lifeline, F_SETOWN, getpid());
+    fcntl(b->lifeline, F_SETSIG, SIGKILL);
+    fcntl(b->lifeline, F_SETFL, flags | O_ASYNC);
+    struct pollfd end = {.fd = b->lifeline, .events = POLLIN};
+    if (poll(&end, 1, 0) > 0) kill(getpid(), SIGKILL); /* The owner has ended meanwhile. */
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Forks for one request. True in the child. */
+static bool fork_for(server *s, member *client, const request *r, const int *received, const struct sigaction *interrupt,
+                     birth *b) {
+  packet answer = {.kind = STARTED, .id = r->id};
+  size_t answer_length = offsetof(packet, signal);
+  int connection[2];
+  int error = 0, pidfd = -1;
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, connection) != 0) {
+    answer.code = errno;
+    tell(s, client, &answer, answer_length, -1);
+    return false;
+  }
+  b->control = received[CONTROL];
+  b->lifeline = (r->flags & DETACHED) != 0 ? -1 : received[LIFELINE];
+  b->client = connection[1];
+  b->flags = r->flags;
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &before);
+  pid_t pid = fork();
+  if (pid == 0) {
+    become_child(s, received, connection[0], interrupt, b);
+    return true;
+  }
+  error = pid < 0 ? errno : 0;
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  close(connection[1]);
+  if (pid > 0) {
+    pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (pidfd < 0) error = errno;
+  }
+  member *child = pidfd >= 0 ? add_member(s, CHILD, pidfd) : NULL;
+  if (pid > 0 && child == NULL) {
+    /* A process that cannot be watched must not be: its end would never be told. */
+    if (error == 0) error = ENOMEM;
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    if (pidfd >= 0) close(pidfd);
+    pidfd = -1;
+  }
+  if (error != 0) {
+    close(connection[0]);
+  } else {
+    child->pid = pid;
+    child->id = r->id;
+    child->client = client;
+    if (add_member(s, CLIENT, connection[0]) == NULL) close(connection[0]); /* It starts a server of its own, if ever. */
+  }
+  answer.pid = pid;
+  answer.code = error;
+  int for_client = error == 0 ? fcntl(pidfd, F_DUPFD_CLOEXEC, 3) : -1;
+  tell(s, client, &answer, answer_length, for_client);
+  return false;
+}
+
+/* Reads one request. True in a child. */
+static bool serve_client(server *s, member *client, const struct sigaction *interrupt, birth *b) {
+  request r;
+  struct iovec part = {&r, sizeof(r)};
+  union {
+    struct cmsghdr align;
+    char space[CMSG_SPACE(sizeof(int) * MAX_RECEIVED)];
+  } control;
+  struct msghdr message = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space)};
+  ssize_t length = recvmsg(client->descriptor, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (length < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  int received[MAX_RECEIVED];
+  int count = 0;
+  if (length > 0) {
+    for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head != NULL; head = CMSG_NXTHDR(&message, head)) {
+      if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) continue;
+      count = (int)((head->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+      memcpy(received, CMSG_DATA(head), (size_t)count * sizeof(int));
+    }
+  }
+  bool well_formed = length == (ssize_t)sizeof(r) && (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 &&
+                     r.magic == REQUEST_MAGIC && count == ((r.flags & DETACHED) != 0 ? LIFELINE : MAX_RECEIVED);
+  bool in_child = false;
+  if (well_formed) in_child = fork_for(s, client, &r, received, interrupt, b);
+  else lose_client(s, client); /* It has gone, or says what nobody of ours says. */
+  if (!in_child) {
+    for (int i = 0; i < count; i++) close(received[i]);
+  }
+  return in_child;
+}
+
+static void bury(server *s, member *child) {
+  int status;
+  pid_t found = waitpid(child->pid, &status, WNOHANG);
+  if (found == 0) return;
+  packet report = {.kind = EXITED, .id = child->id, .pid = child->pid};
+  if (found > 0 && WIFSIGNALED(status)) report.signal = WTERMSIG(status);
+  else if (found > 0) report.code = WEXITSTATUS(status);
+  if (child->client != NULL) tell(s, child->client, &report, sizeof(report), -1);
+  remove_member(s, child);
+}
+
+/* Returns in a child only; or with an errno when it cannot begin. */
+static int serve_until_child(int connection, birth *b) {
+  server s = {.epoll = epoll_create1(EPOLL_CLOEXEC), .members = NULL};
+  if (s.epoll < 0) return errno;
+  member *root = add_member(&s, CLIENT, connection);
+  if (root == NULL) return errno;
+  root->root = true;
+  struct sigaction ignore = {.sa_handler = SIG_IGN}, interrupt;
+  sigaction(SIGINT, &ignore, &interrupt); /* Ctrl-C is for the program; the server ends with its root. */
+  int error = make_heap_copyable();
+  if (error != 0) return error;
+  for (;;) {
+    struct epoll_event event;
+    /* One at a time: what it leads to may remove others from the list. */
+    int count = epoll_wait(s.epoll, &event, 1, -1);
+    if (count < 0 && errno != EINTR) return errno;
+    if (count <= 0) continue;
+    member *m = event.data.ptr;
+    if (m->kind == CHILD) {
+      bury(&s, m);
+      continue;
+    }
+    if ((event.events & EPOLLOUT) != 0) tell_waiting(&s, m);
+    if ((event.events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && serve_client(&s, m, &interrupt, b)) return 0;
+  }
+}
+
+static napi_value serve(napi_env env, napi_callback_info info) {
+  napi_value arguments[1], result;
+  uv_loop_t *loop;
+  birth b;
+  mp_arguments(env, info, 1, arguments);
+  int error = serve_until_child(mp_int(env, arguments[0]), &b);
+  if (error != 0) return mp_throw_errno(env, error, "serve");
+  MP_CHECK(napi_get_uv_event_loop(env, &loop));
+  error = uv_loop_fork(loop);
+  if (error != 0) return mp_throw_errno(env, -error, "uv_loop_fork");
+  MP_CHECK(napi_create_object(env, &result));
+  mp_set(env, result, "control", mp_from_int(env, b.control));
+  mp_set(env, result, "lifeline", mp_from_int(env, b.lifeline));
+  mp_set(env, result, "client", mp_from_int(env, b.client));
+  mp_set(env, result, "flags", mp_from_int(env, b.flags));
+  return result;
+}
+
+const mp_function mp_fork_server_functions[] = {
+    {"serve", serve}, /* (connection) -> {control, lifeline, client, flags}, in each child; never in the server */
+    {NULL, NULL},
+};

@@ -1,0 +1,118 @@
+/* Processes: pidfd_open(2), pidfd_send_signal(2), ioctl_pidfd(2), waitid(2), fcntl(2) for lifelines, _exit(2). */
+#include "addon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
+#endif
+
+/* linux/pidfd.h, declared by hand: the exit code is there from Linux 6.15 on, headers are often older. */
+typedef struct {
+  uint64_t mask;
+  uint64_t cgroup_id;
+  uint32_t ids[11];
+  int32_t exit_code;
+} pidfd_info;
+#define MP_PIDFD_GET_INFO _IOWR(0xFF, 11, pidfd_info)
+enum { MP_PIDFD_INFO_EXIT = 1 << 3 };
+
+static napi_value exit_now(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  mp_arguments(env, info, 1, arguments);
+  _exit(mp_int(env, arguments[0]));
+}
+
+static napi_value pidfd_open(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  mp_arguments(env, info, 1, arguments);
+  long descriptor = syscall(SYS_pidfd_open, mp_int(env, arguments[0]), 0);
+  if (descriptor < 0) return mp_throw_errno(env, errno, "pidfd_open");
+  return mp_from_int(env, descriptor);
+}
+
+static napi_value pidfd_signal(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  mp_arguments(env, info, 2, arguments);
+  long result = syscall(SYS_pidfd_send_signal, mp_int(env, arguments[0]), mp_int(env, arguments[1]), NULL, 0);
+  if (result != 0 && errno != ESRCH) return mp_throw_errno(env, errno, "pidfd_send_signal");
+  return mp_from_bool(env, result == 0);
+}
+
+static napi_value status_object(napi_env env, int code, int signal_number) {
+  napi_value status;
+  MP_CHECK(napi_create_object(env, &status));
+  mp_set(env, status, "code", mp_from_int(env, code));
+  mp_set(env, status, "signal", mp_from_int(env, signal_number));
+  return status;
+}
+
+static napi_value pidfd_exit_status(napi_env env, napi_callback_info info) {
+  napi_value arguments[1], nothing;
+  mp_arguments(env, info, 1, arguments);
+  pidfd_info found = {.mask = MP_PIDFD_INFO_EXIT};
+  if (ioctl(mp_int(env, arguments[0]), MP_PIDFD_GET_INFO, &found) == 0 && (found.mask & MP_PIDFD_INFO_EXIT) != 0) {
+    int status = found.exit_code;
+    return WIFSIGNALED(status) ? status_object(env, 0, WTERMSIG(status)) : status_object(env, WEXITSTATUS(status), 0);
+  }
+  MP_CHECK(napi_get_null(env, &nothing));
+  return nothing;
+}
+
+/* False when the other end is closed already. */
+static napi_value arm_lifeline(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  mp_arguments(env, info, 1, arguments);
+  int descriptor = mp_int(env, arguments[0]);
+  int flags = fcntl(descriptor, F_GETFL);
+  if (flags < 0 || fcntl(descriptor, F_SETOWN, getpid()) != 0 || fcntl(descriptor, F_SETSIG, SIGKILL) != 0 ||
+      fcntl(descriptor, F_SETFL, flags | O_ASYNC) != 0) {
+    return mp_throw_errno(env, errno, "fcntl");
+  }
+  struct pollfd end = {.fd = descriptor, .events = POLLIN};
+  bool gone = poll(&end, 1, 0) > 0 && (end.revents & (POLLIN | POLLHUP)) != 0;
+  return mp_from_bool(env, !gone);
+}
+
+/* Reaps one process that was left to this one (pid 1 of a container); true when it did. */
+static napi_value reap_orphan(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  mp_arguments(env, info, 1, arguments);
+  int status;
+  return mp_from_bool(env, waitpid(mp_int(env, arguments[0]), &status, WNOHANG) > 0);
+}
+
+static napi_value capabilities(napi_env env, napi_callback_info info) {
+  (void)info;
+  napi_value found;
+  long self = syscall(SYS_pidfd_open, getpid(), 0);
+  pidfd_info asked = {.mask = MP_PIDFD_INFO_EXIT};
+  bool tells = self >= 0 && ioctl((int)self, MP_PIDFD_GET_INFO, &asked) == 0;
+  if (self >= 0) close((int)self);
+  MP_CHECK(napi_create_object(env, &found));
+  mp_set(env, found, "pidfd", mp_from_bool(env, self >= 0));
+  mp_set(env, found, "pidfdInfo", mp_from_bool(env, tells));
+  return found;
+}
+
+const mp_function mp_process_functions[] = {
+    {"exitNow", exit_now},                  /* (code): _exit */
+    {"pidfdOpen", pidfd_open},              /* (pid) -> descriptor that can be read once the process has ended */
+    {"pidfdSignal", pidfd_signal},          /* (pidfd, number) -> false when it has ended */
+    {"pidfdExitStatus", pidfd_exit_status}, /* (pidfd) -> {code, signal} | null where the kernel does not tell (yet) */
+    {"armLifeline", arm_lifeline},          /* (read end): SIGKILL to this process when the write end is closed */
+    {"reapOrphan", reap_orphan},            /* (pid) -> whether it was a child of this process, and had ended */
+    {"capabilities", capabilities},         /* () -> {pidfd, pidfdInfo} */
+    {NULL, NULL},
+};

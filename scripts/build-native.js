@@ -1,0 +1,64 @@
+/**
+ * Builds the native addon with the C compiler that is there, from headers that come from npm. Without a compiler it
+ * says what is missing, and the library does without.
+ *
+ * The addon is put in place whole, by a rename, and left alone while its sources are the same.
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const sources = join(root, "native");
+const warnings = ["-Wall", "-Wextra", "-Werror"];
+
+/** @param {{ output?: string, flags?: string[] }} options flags in addition, for a build of another kind */
+export function buildNative({ output = join(root, "dist", "native", "node_multiprocessing.node"), flags = [] } = {}) {
+  if (process.platform !== "linux") return;
+  const compiler = findCompiler();
+  if (compiler === undefined) {
+    console.warn(
+      "node-multiprocessing: no C compiler was found, so the native addon is not built.\n" +
+        '  Processes are started by "spawn" (tens of milliseconds each instead of three), and what needs shared memory is not there.\n' +
+        "  To have them, install one (on Debian: apt-get install gcc libc6-dev) and run npm ci again.",
+    );
+    return;
+  }
+  const files = readdirSync(sources)
+    .filter((file) => /\.[ch]$/.test(file))
+    .sort();
+  const headers = join(dirname(createRequire(import.meta.url).resolve("node-api-headers/package.json")), "include");
+  const command = [
+    ...["-std=gnu11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", ...warnings, ...flags],
+    ...["-isystem", headers],
+    ...files.filter((file) => file.endsWith(".c")).map((file) => join(sources, file)),
+  ];
+  const stamp = stampOf(compiler, command, files);
+  const stampFile = `${output}.stamp`;
+  if (existsSync(output) && existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp) return;
+  mkdirSync(dirname(output), { recursive: true });
+  const fresh = `${output}.${process.pid}`;
+  const made = spawnSync(compiler, [...command, "-o", fresh], { stdio: "inherit" });
+  if (made.status !== 0) {
+    rmSync(fresh, { force: true });
+    throw new Error(`the native addon could not be built: ${compiler} ended with ${made.status ?? made.signal}`);
+  }
+  renameSync(fresh, output);
+  writeFileSync(stampFile, stamp);
+}
+
+function findCompiler() {
+  const candidates = [process.env["CC"], "cc", "gcc", "clang"].filter(Boolean);
+  return candidates.find((name) => spawnSync(name, ["--version"], { stdio: "ignore" }).status === 0);
+}
+
+function stampOf(compiler, command, files) {
+  const hash = createHash("sha256").update(JSON.stringify([compiler, command]));
+  for (const file of files) hash.update(readFileSync(join(sources, file)));
+  return hash.digest("hex");
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) buildNative();

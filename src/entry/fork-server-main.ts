@@ -1,0 +1,43 @@
+/**
+ * The program of a fork server: loads what its children are to share, then forks on request.
+ *
+ * Runs in: the fork server, as its main module; what follows `serve()` runs in each forked child.
+ * Descriptor 3 is the connection to its owner, with which it ends. It runs no event loop while it serves: `serve()`
+ * stays in native code, so that nothing of the user's can slow it down or change between two forks.
+ */
+import { requireAddon } from "../host/addon.ts";
+import { becomeChild } from "../process/forked-child.ts";
+import { keepRandomUnused } from "../process/forked-random.ts";
+import { serverConnectionDescriptor } from "../process/fork-servers.ts";
+import { resolvingFile } from "../process/fork-server-preload.ts";
+import type { ServerReady, ServerSettings } from "../process/fork-server-protocol.ts";
+import { rehearse } from "../process/rehearsal.ts";
+import { unsafeThreads } from "../process/fork-safety.ts";
+import { importFrom } from "../wire/modules.ts";
+
+const addon = requireAddon();
+const packet = addon.receiveDescriptors(serverConnectionDescriptor);
+if (packet === null || packet === undefined) process.exit(0); // The owner has ended meanwhile.
+const settings = JSON.parse(Buffer.from(packet.bytes).toString()) as ServerSettings;
+void preload().then((ready) => {
+  addon.sendDescriptors(serverConnectionDescriptor, Buffer.from(JSON.stringify(ready)), []);
+  if (ready.problem !== undefined || ready.unsafe !== undefined) process.exit(0);
+  // In a turn of its own, so that nothing is left to do in the children.
+  setImmediate(() => becomeChild(addon, addon.serve(serverConnectionDescriptor), settings.preload.length > 0));
+});
+
+async function preload(): Promise<ServerReady> {
+  const restoreRandom = keepRandomUnused();
+  for (const module of settings.preload) {
+    try {
+      await importFrom(resolvingFile(settings), module);
+    } catch (error) {
+      const { stack } = error as Error;
+      return { problem: `it cannot load "${module}": ${stack ?? String(error)}` };
+    }
+  }
+  await rehearse(addon);
+  restoreRandom();
+  const unsafe = await unsafeThreads();
+  return unsafe === undefined ? {} : { unsafe };
+}

@@ -1,0 +1,118 @@
+/**
+ * The native addon's one door: where it is found, why it may be missing, and what each of its functions does.
+ *
+ * Runs in: every process.
+ * Guarantees: nothing is loaded before it is asked for; the answer does not change.
+ */
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { MultiprocessingError } from "../base/errors.ts";
+
+/** The descriptors with which a forked child begins. */
+export interface ForkedDescriptors {
+  readonly control: number;
+  /** -1 when it is detached. */
+  readonly lifeline: number;
+  /** Its own connection to the server that forked it. */
+  readonly client: number;
+  readonly flags: number;
+}
+
+/** Watches a descriptor from the event loop. */
+export interface Watcher {
+  ref(): void;
+  unref(): void;
+  /** Twice is fine. The descriptor stays open. */
+  close(): void;
+}
+
+/** Every function throws an Error with code, errno and syscall when the kernel refuses. */
+export interface Addon {
+  /** Both ends, closed on exec. */
+  socketPair(type: "stream" | "seqpacket"): [number, number];
+  /** Read end and write end, closed on exec. */
+  pipe(): [number, number];
+  /** One message. */
+  sendDescriptors(socket: number, bytes: Uint8Array, descriptors: readonly number[]): void;
+  /** One message; null at the end; undefined when none is there yet (non-blocking sockets only). */
+  receiveDescriptors(
+    socket: number,
+  ): { readonly bytes: Uint8Array; readonly descriptors: readonly number[] } | null | undefined;
+  setNonBlocking(descriptor: number, on: boolean): void;
+  setCloseOnExec(descriptor: number, on: boolean): void;
+  /** Calls back while the descriptor can be read, or has ended. */
+  watch(descriptor: number, callback: () => void): Watcher;
+  /** `onEmpty` once nothing keeps the event loop alive, `onEnd` if nothing does afterwards; and so on. */
+  watchEmptyLoop(onEmpty: () => void, onEnd: () => void): void;
+  /** Forks on request until the connection's other end is closed; returns in each child, never in the server. */
+  serve(connection: number): ForkedDescriptors;
+  /** `_exit`: no handler of Node's or of the C library's runs. */
+  exitNow(code: number): never;
+  /** A descriptor that can be read once the process has ended. */
+  pidfdOpen(pid: number): number;
+  /** False when the process has ended. */
+  pidfdSignal(pidfd: number, signalNumber: number): boolean;
+  /** Null where the kernel does not tell, or not yet: it must have been reaped (Linux 6.15). */
+  pidfdExitStatus(pidfd: number): { readonly code: number; readonly signal: number } | null;
+  /** From now on the kernel kills this process when the pipe's write end is closed; false when it is already. */
+  armLifeline(readEnd: number): boolean;
+  /** Whether it was a child of this process, left to it by its parent, that had ended; it is reaped then. */
+  reapOrphan(pid: number): boolean;
+  capabilities(): { readonly pidfd: boolean; readonly pidfdInfo: boolean };
+}
+
+type Found = { readonly addon: Addon; readonly file: string } | { readonly why: string };
+
+let found: Found | undefined;
+
+/** Built here; else the one that came with the package. */
+function candidates(): string[] {
+  const prebuilt = `../../native/prebuilt/${process.platform}-${process.arch}/node_multiprocessing.node`;
+  return ["../native/node_multiprocessing.node", prebuilt].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+}
+
+function find(): Found {
+  if (process.env["NODE_MULTIPROCESSING_NO_ADDON"] === "1") return { why: "NODE_MULTIPROCESSING_NO_ADDON is set" };
+  const file = candidates().find((candidate) => existsSync(candidate));
+  if (file === undefined) {
+    return { why: "it was not built, since there was no C compiler at npm ci, and none came with the package" };
+  }
+  try {
+    return { addon: createRequire(import.meta.url)(file) as Addon, file };
+  } catch (error) {
+    return { why: `${file} cannot be loaded: ${(error as Error).message}` };
+  }
+}
+
+function result(): Found {
+  return (found ??= find());
+}
+
+export function addonOrUndefined(): Addon | undefined {
+  const known = result();
+  return "addon" in known ? known.addon : undefined;
+}
+
+/** Undefined when it is there. */
+export function whyNoAddon(): string | undefined {
+  const known = result();
+  return "why" in known ? known.why : undefined;
+}
+
+/** Where it was loaded from. */
+export function addonFile(): string | undefined {
+  const known = result();
+  return "file" in known ? known.file : undefined;
+}
+
+/** @throws {MultiprocessingError} ERR_MP_NOT_SUPPORTED where there is none */
+export function requireAddon(): Addon {
+  const known = result();
+  if ("addon" in known) return known.addon;
+  throw new MultiprocessingError(
+    `The native addon is missing: ${known.why}\n` +
+      `  do this:  install a C compiler (on Debian: apt-get install gcc libc6-dev) and run npm ci again`,
+    { code: "ERR_MP_NOT_SUPPORTED" },
+  );
+}

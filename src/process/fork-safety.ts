@@ -1,0 +1,29 @@
+/**
+ * Whether a fork of this process leaves a thread behind that the child would wait for.
+ *
+ * Runs in: the fork server, when all is loaded.
+ * Why by counting: loaders (`module.register()`), workers, and native modules start threads in ways that no flag shows.
+ * The threads that Node itself has are harmless: libuv starts its pool afresh in the child, V8 is told to use none.
+ */
+import { readdirSync } from "node:fs";
+import { stat } from "node:fs/promises";
+
+/** The main thread, and two of Node's platform, on Node 20 to 26: the delayed-task scheduler and one worker. */
+const nodeThreads = 3;
+
+/** The reason not to fork; undefined when there is none. */
+export async function unsafeThreads(): Promise<string | undefined> {
+  // libuv starts all threads of its pool at its first use: so that they can be counted, it is used.
+  await stat("/");
+  const inspectorThread = process.execArgv.includes("--disable-sigusr1") ? 0 : 1;
+  const expected = nodeThreads + inspectorThread + poolSize();
+  const found = readdirSync("/proc/self/task").length;
+  if (found <= expected) return undefined;
+  return `${found - expected} threads would be left behind: a loader, a worker or a native module started them`;
+}
+
+/** libuv's own bounds. */
+function poolSize(): number {
+  const wanted = Number.parseInt(process.env["UV_THREADPOOL_SIZE"] ?? "4", 10);
+  return Number.isNaN(wanted) || wanted < 1 ? 1 : Math.min(wanted, 1024);
+}

@@ -1,0 +1,147 @@
+/**
+ * The fork server that this process asks: the one it was forked by, while that lives; else one of its own, started at
+ * the first need.
+ *
+ * Runs in: the owner.
+ * Guarantees: one server for any number of starts at once; a dead one is replaced at the next start; what makes forking
+ * unsafe here is found once, said by `unsafeReason()`, and never tried again.
+ */
+import { spawn, type ChildProcess } from "node:child_process";
+import { closeSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { after } from "../base/deadline.ts";
+import { deferred, type Deferred } from "../base/deferred.ts";
+import { MultiprocessingError } from "../base/errors.ts";
+import { requireAddon } from "../host/addon.ts";
+import { withoutInspector } from "./exec-arguments.ts";
+import { ForkServer } from "./fork-server.ts";
+import { forkServerFlags } from "./fork-server-flags.ts";
+import { forkserverPreload } from "./fork-server-preload.ts";
+import type { ServerReady, ServerSettings } from "./fork-server-protocol.ts";
+
+const program = fileURLToPath(new URL("../entry/fork-server-main.js", import.meta.url));
+
+/** The descriptor at which a server finds its owner. */
+export const serverConnectionDescriptor = 3;
+
+/** Preloading may be slow, but a module that never finishes must not hang its user. Arbitrary. */
+const longestPreloadMs = 300_000;
+
+interface Current {
+  readonly server: Promise<ForkServer>;
+  readonly settings: ServerSettings;
+}
+
+let current: Current | undefined;
+let unsafe: string | undefined;
+
+/** Why this process cannot use a fork server, as one that was started has found; undefined as far as is known. */
+export function unsafeReason(): string | undefined {
+  return unsafe;
+}
+
+/** Told by a forked child of itself: the server that forked it is at this descriptor. */
+export function adoptForkServer(connection: number): void {
+  const addon = requireAddon();
+  current = { server: Promise.resolve(new ForkServer(addon, connection)), settings: forkserverPreload() };
+}
+
+/** @throws {MultiprocessingError} when it cannot be started, or what it preloads cannot be loaded */
+export async function currentForkServer(): Promise<ForkServer> {
+  const settings = forkserverPreload();
+  if (current !== undefined) {
+    const { server, settings: old } = current;
+    const running = await server;
+    if (running.isAlive() && old === settings) return running;
+    if (current.server === server) {
+      running.retire();
+      current = undefined;
+    } else {
+      return currentForkServer(); // Another start has replaced it meanwhile.
+    }
+  }
+  const server = startServer(settings);
+  current = { server, settings };
+  server.catch(() => {
+    if (current?.server === server) current = undefined; // The next start tries again.
+  });
+  return server;
+}
+
+async function startServer(settings: ServerSettings): Promise<ForkServer> {
+  const addon = requireAddon();
+  const [ours, theirs] = addon.socketPair("seqpacket");
+  let child: ChildProcess;
+  try {
+    const flags = forkServerFlags(process.execArgv, process.versions.node);
+    child = spawn(process.execPath, [...flags, program], {
+      argv0: process.argv0,
+      stdio: ["ignore", "inherit", "inherit", theirs],
+      env: withoutInspector(process.env),
+    });
+  } catch (cause) {
+    closeSync(ours);
+    throw cannotStart(String(cause), cause);
+  } finally {
+    closeSync(theirs);
+  }
+  child.unref();
+  const ready = deferred<ServerReady>();
+  child.once("error", (cause) => ready.reject(cannotStart(String(cause), cause)));
+  addon.setNonBlocking(ours, true);
+  const watcher = addon.watch(ours, () => receiveReady(ours, child, ready));
+  const cancel = after(longestPreloadMs, () => {
+    child.kill("SIGKILL");
+    ready.reject(cannotStart(`it was not ready after ${longestPreloadMs} ms`));
+  });
+  try {
+    addon.sendDescriptors(ours, Buffer.from(JSON.stringify(settings)), []);
+    const { problem, unsafe: found } = await ready.promise;
+    if (problem !== undefined) throw cannotStart(problem);
+    if (found !== undefined) {
+      unsafe = found;
+      throw new UnsafeToFork(`Cannot fork: ${found}`, { code: "ERR_MP_NOT_SUPPORTED" });
+    }
+  } catch (error) {
+    watcher.close();
+    closeSync(ours);
+    throw error;
+  } finally {
+    cancel();
+  }
+  watcher.close();
+  return new ForkServer(addon, ours);
+}
+
+/** Threads that a fork would leave behind: another start method has to be taken. */
+export class UnsafeToFork extends MultiprocessingError {}
+
+function receiveReady(connection: number, child: ChildProcess, ready: Deferred<ServerReady>): void {
+  let packet: { readonly bytes: Uint8Array } | null | undefined;
+  try {
+    packet = requireAddon().receiveDescriptors(connection);
+  } catch {
+    packet = null; // ECONNRESET: it died with its settings unread.
+  }
+  if (packet === undefined) return;
+  if (packet !== null) {
+    ready.resolve(JSON.parse(Buffer.from(packet.bytes).toString()) as ServerReady);
+    return;
+  }
+  const ended = (): void => {
+    const how = child.signalCode ?? `exit code ${child.exitCode}`;
+    ready.reject(cannotStart(`it ended with ${how} before it was ready; its stderr says more`));
+  };
+  if (child.exitCode !== null || child.signalCode !== null) ended();
+  else child.once("exit", ended);
+}
+
+function cannotStart(why: string, cause?: unknown): MultiprocessingError {
+  const message =
+    `Cannot start the fork server: ${why}\n` +
+    `  do this:  check the modules given to setForkserverPreload(), or use setStartMethod("spawn")`;
+  return new MultiprocessingError(message, {
+    code: "ERR_MP_PROCESS_START",
+    ...(cause === undefined ? {} : { cause }),
+  });
+}

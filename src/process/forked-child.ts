@@ -1,0 +1,38 @@
+/**
+ * What fork() leaves wrong in a copy of the fork server, put right; then the life of any child.
+ *
+ * Runs in: a forked child, in the turn of the event loop in which it came to be.
+ */
+import { readlinkSync } from "node:fs";
+import type { Addon, ForkedDescriptors } from "../host/addon.ts";
+import { isRunning } from "../host/process-facts.ts";
+import { resetWireId } from "../wire/identity.ts";
+import { runChild } from "./child-runtime.ts";
+import { ControlEnd } from "./control-end.ts";
+import { leaveByExit } from "./forked-exit.ts";
+import { reseed } from "./forked-random.ts";
+import { adoptForkServer } from "./fork-servers.ts";
+import { currentIdentity } from "./identity.ts";
+import { applySurroundings } from "./surroundings.ts";
+
+export function becomeChild(addon: Addon, { control, client }: ForkedDescriptors, preloaded: boolean): void {
+  // Node reads the pid once; /proc/self is who is asking.
+  const pid = Number(readlinkSync("/proc/self"));
+  Object.defineProperty(process, "pid", { value: pid, enumerable: true, configurable: true });
+  Object.defineProperty(process, "ppid", { get: ownerOrInit, enumerable: true, configurable: true });
+  const born = performance.now();
+  process.uptime = () => (performance.now() - born) / 1000;
+  const channel = new ControlEnd(control);
+  leaveByExit(addon, (code) => channel.send("exit", Uint8Array.of(code)));
+  reseed({ preloaded });
+  resetWireId();
+  applySurroundings(channel.receive("surroundings"));
+  adoptForkServer(client);
+  void runChild(channel);
+}
+
+/** The operating system says the fork server; for the program it is the process that started it, as with spawn. */
+function ownerOrInit(): number {
+  const { owner } = currentIdentity();
+  return owner !== undefined && isRunning(owner) ? owner.pid : 1;
+}
