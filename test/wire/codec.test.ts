@@ -12,7 +12,7 @@ test("any plain value arrives as it was (generated)", () => {
   const anything = fc.anything({
     withBigInt: true,
     withBoxedValues: true,
-    withDate: true,
+    withDate: false, // An invalid date does not equal itself on every Node: tested below.
     withMap: true,
     withSet: true,
     withTypedArray: true,
