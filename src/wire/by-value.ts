@@ -13,6 +13,7 @@ import { setTag, tagOf } from "./origin-tags.ts";
 import { readProperties, writeProperties } from "./properties.ts";
 import { importMetaName, importMetaOf, rebuild, type Source } from "./rebuild.ts";
 import { sourceForm, type Form, type SourceForm } from "./source-forms.ts";
+import { withScopes } from "./shared-variables.ts";
 import { prototypeOfKind, readVariable, writeVariable } from "./variables.ts";
 
 const forms: readonly Form[] = ["function", "class", "method"];
@@ -30,14 +31,15 @@ export function writeByValue(subject: AnyFunction, captured: Captured, encoder: 
   const { anatomy } = captured;
   const edited = editedForm(subject, captured, encoder);
   refuseWhatCannotCross(subject, captured, edited.form, encoder);
-  const variables = variablesOf({ ...captured, anatomy: { ...anatomy, form: edited.form } });
-  if (!Array.isArray(variables)) {
+  const found = variablesOf({ ...captured, anatomy: { ...anatomy, form: edited.form } });
+  if (!Array.isArray(found)) {
     encoder.refuse({
-      subject: `the variable "${variables.name}" used by ${describePlace(subject, anatomy)}`,
+      subject: `the variable "${found.name}" used by ${describePlace(subject, anatomy)}`,
       why: "it has no value yet",
       remedy: "start the process after the variable's declaration has been evaluated",
     });
   }
+  const variables = withScopes(subject, captured, edited.form, found, encoder);
   const own = variables.filter((each) => each.how !== "value" || each.scope === undefined);
   const shared = variables.filter((each) => each.how === "value" && each.scope !== undefined);
   const tag = tagOf(subject);
@@ -105,7 +107,6 @@ function refuseWhatCannotCross(subject: AnyFunction, { anatomy }: Captured, form
   if (uses.usesEval) refuse("it calls eval, and what that uses cannot be known", "pass what it needs as arguments");
   if (arrow && uses.usesThis)
     refuse("it uses the `this` around it", "put this into a const, and use that, or pass it as an argument");
-  if (arrow && uses.usesNewTarget) refuse("it uses the new.target around it", "put it into a const, and use that");
   if (uses.usesSuper) refuse("it uses super, which belongs to its object", "send the whole class or object's class");
   const [privateName] = uses.privateNames;
   if (privateName !== undefined) refuse(`it uses the private name #${privateName}`, "send the whole class");

@@ -41,7 +41,13 @@ export interface CopyNotes {
 }
 
 export type Variable =
-  | { readonly how: "value"; readonly name: string; readonly value: unknown; readonly scope: object | undefined }
+  | {
+      readonly how: "value";
+      readonly name: string;
+      readonly value: unknown;
+      readonly scope: object | undefined;
+      readonly changing?: boolean;
+    }
   | { readonly how: "binding"; readonly name: string; readonly binding: ImportBinding }
   | { readonly how: "require"; readonly name: string };
 
@@ -105,6 +111,13 @@ function dissect(
   const file = scriptUrl(inspected.scriptId);
   if (file.startsWith("node:")) return internal(subject);
   const form = sourceForm(text);
+  if (form === undefined && /\bnew\s*\.\s*target\b/.test(text)) {
+    return {
+      subject: `the function ${subject.name || "without a name"}`,
+      why: "it uses the new.target around it",
+      remedy: "put new.target into a const, and use that",
+    };
+  }
   if (form === undefined) {
     return {
       subject: `the function ${subject.name || "without a name"}`,
@@ -178,8 +191,10 @@ function variable(
   if (name === "require" && typeof value === "function" && "cache" in value && "resolve" in value) {
     return { how: "require", name };
   }
-  const shared = topLevel && isAssigned(name, anatomy.file) ? scopeOfScript(inspected.scriptId) : undefined;
-  return { how: "value", name, value, scope: shared };
+  if (anatomy.copy !== undefined || !isAssigned(name, anatomy.file))
+    return { how: "value", name, value, scope: undefined };
+  if (topLevel) return { how: "value", name, value, scope: scopeOfScript(inspected.scriptId) };
+  return { how: "value", name, value, scope: undefined, changing: true };
 }
 
 function has(variables: Record<string, unknown>, name: string): boolean {

@@ -110,7 +110,8 @@ export function listening<T>(event: string, listener: (parameters: never) => voi
   }
 }
 
-function internals<T>(subject: object, take: (properties: ReadonlyMap<string, InternalProperty>) => T): T {
+/** Gives the inspector's number of a thing to `use`. */
+export function withRemote<T>(subject: object, use: (objectId: string) => T): T {
   connected();
   holder.subject = subject;
   try {
@@ -119,16 +120,22 @@ function internals<T>(subject: object, take: (properties: ReadonlyMap<string, In
       functionDeclaration: "function(){return this.subject}",
       objectGroup: group,
     });
-    const { internalProperties = [] } = post<{ internalProperties?: InternalProperty[] }>("Runtime.getProperties", {
-      objectId: result.objectId,
-      ownProperties: true,
-    });
-    return take(new Map(internalProperties.map((property) => [property.name, property])));
+    return use(result.objectId!);
   } finally {
     post("Runtime.releaseObjectGroup", { objectGroup: group });
     holder.subject = undefined;
     holder.found = undefined;
   }
+}
+
+function internals<T>(subject: object, take: (properties: ReadonlyMap<string, InternalProperty>) => T): T {
+  return withRemote(subject, (objectId) => {
+    const { internalProperties = [] } = post<{ internalProperties?: InternalProperty[] }>("Runtime.getProperties", {
+      objectId,
+      ownProperties: true,
+    });
+    return take(new Map(internalProperties.map((property) => [property.name, property])));
+  });
 }
 
 /** The thing itself that the inspector has only a number for. */

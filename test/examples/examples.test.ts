@@ -37,7 +37,10 @@ test("tutorial 2: each process has its pid and its name", async () => {
   const main = /pid (\d+)/.exec(lines[0]!)![1]!;
   const dance = lines.find((line) => line.startsWith("dance"))!;
   assert.match(dance, new RegExp(`<Process name='myprocess1' pid=\\d+ parent=${main} started>`));
-  assert.match(lines.find((line) => line.startsWith("sing"))!, /Process-2$/);
+  assert.match(
+    lines.find((line) => line.startsWith("sing"))!,
+    /Process-2$/,
+  );
 });
 
 test("tutorial 3: the parent is main; who kills itself ends with -9, its sibling goes on", async () => {

@@ -1,0 +1,90 @@
+/** What cannot cross is refused, with its path, the reason and the remedy; nothing is dropped in silence. */
+import assert from "node:assert/strict";
+import { Socket } from "node:net";
+import { Readable } from "node:stream";
+import { test } from "node:test";
+import type { UnserializableError } from "#src/index.js";
+import { encode } from "#src/wire/codec.js";
+
+class Secretive {
+  #hidden = 1;
+  open(): number {
+    return this.#hidden;
+  }
+}
+class Parent {
+  greet(): string {
+    return "hello";
+  }
+}
+class WithSuper extends Parent {
+  override greet(): string {
+    return super.greet();
+  }
+}
+
+function arrowWithThis(this: unknown): () => unknown {
+  return () => this;
+}
+function arrowWithNewTarget(): () => unknown {
+  return () => new.target;
+}
+function* generator(): Generator<number> {
+  yield 1;
+}
+
+const refused: readonly (readonly [string, () => unknown, RegExp])[] = [
+  ["an arrow function that uses this", () => arrowWithThis.call(1), /`this`/],
+  ["an arrow function that uses new.target", () => arrowWithNewTarget(), /new\.target/],
+  ["a method that uses super", () => new WithSuper().greet, /super/],
+  ["a method that uses a private name", () => new Secretive().open, /#hidden/],
+  ["an instance with private state", () => new Secretive(), /Secretive.*#hidden/],
+  ["a function that calls eval", () => (text: string) => eval(text), /eval/],
+  ["a proxy", () => new Proxy({}, {}), /proxy/],
+  ["a proxy of a function", () => new Proxy(() => 1, {}), /proxy/],
+  ["a native function", () => new Intl.Collator().compare, /native/],
+  ["a promise", () => Promise.resolve(1), /Promise/],
+  ["a generator", () => generator(), /generator/],
+  ["a socket", () => new Socket(), /Socket/],
+  ["a stream", () => Readable.from([]), /Readable/],
+  ["an AbortSignal", () => new AbortController().signal, /AbortSignal/],
+  ["a symbol of its own", () => Symbol("mine"), /Symbol\(mine\)/],
+  ["an object with such a symbol as value", () => ({ inner: Symbol("x") }), /inner/],
+];
+
+for (const [what, make, why] of refused) {
+  test(`${what} is refused`, () => {
+    const value = make();
+    assert.throws(
+      () => encode({ deep: [value] }, { root: "args" }),
+      (error: UnserializableError) => {
+        assert.equal(error.code, "ERR_MP_UNSERIALIZABLE", error.stack);
+        assert.match(error.message, /^Cannot send args\.deep\[0\]/);
+        assert.match(error.message, why);
+        assert.match(error.message, /\n {2}do this: {2}\S/);
+        return true;
+      },
+    );
+  });
+}
+
+test("the message names the variable, the function that uses it, and its place", () => {
+  const db = new Socket();
+  function query(): unknown {
+    return db.address();
+  }
+  const handler = (): unknown => query();
+  assert.throws(
+    () => encode(handler, { root: 'process "p" target' }),
+    /variable "query" used by "handler" at refusals\.test\.js:\d+ variable "db" used by "query" at refusals\.test\.js:\d+: a Socket cannot/,
+  );
+});
+
+test("a variable that has no value yet is refused from Node 22 on (Node 20 shows it as undefined)", () => {
+  const early = (): unknown => late;
+  if (Number(process.versions.node.split(".")[0]) >= 22) {
+    assert.throws(() => encode(early), { code: "ERR_MP_UNSERIALIZABLE" });
+  }
+  const late = 1;
+  assert.ok(early() === late && encode(early).bytes.length > 0);
+});
