@@ -85,12 +85,16 @@ static napi_value arm_lifeline(napi_env env, napi_callback_info info) {
   return mp_from_bool(env, !gone);
 }
 
-/* Reaps one process that was left to this one (pid 1 of a container); true when it did. */
+/* Reaps one process that was left to this one: {code, signal}, or null when it is not, or has not ended. */
 static napi_value reap_orphan(napi_env env, napi_callback_info info) {
-  napi_value arguments[1];
-  mp_arguments(env, info, 1, arguments);
+  napi_value arguments[1], nothing;
   int status;
-  return mp_from_bool(env, waitpid(mp_int(env, arguments[0]), &status, WNOHANG) > 0);
+  mp_arguments(env, info, 1, arguments);
+  if (waitpid(mp_int(env, arguments[0]), &status, WNOHANG) > 0) {
+    return WIFSIGNALED(status) ? status_object(env, 0, WTERMSIG(status)) : status_object(env, WEXITSTATUS(status), 0);
+  }
+  MP_CHECK(napi_get_null(env, &nothing));
+  return nothing;
 }
 
 static napi_value capabilities(napi_env env, napi_callback_info info) {
@@ -112,7 +116,7 @@ const mp_function mp_process_functions[] = {
     {"pidfdSignal", pidfd_signal},          /* (pidfd, number) -> false when it has ended */
     {"pidfdExitStatus", pidfd_exit_status}, /* (pidfd) -> {code, signal} | null where the kernel does not tell (yet) */
     {"armLifeline", arm_lifeline},          /* (read end): SIGKILL to this process when the write end is closed */
-    {"reapOrphan", reap_orphan},            /* (pid) -> whether it was a child of this process, and had ended */
+    {"reapOrphan", reap_orphan},            /* (pid) -> {code, signal} | null: not left to this process, or not ended */
     {"capabilities", capabilities},         /* () -> {pidfd, pidfdInfo} */
     {NULL, NULL},
 };

@@ -5,8 +5,8 @@
  */
 import { runChild } from "../process/child-runtime.ts";
 import { ControlEnd } from "../process/control-end.ts";
-import { controlDescriptor } from "../process/spawn-launcher.ts";
+import { controlDescriptor, lifelineDescriptor } from "../process/spawn-launcher.ts";
 import { watchOwner } from "../process/watch-owner.ts";
 
-if (process.argv[3] === "attached") watchOwner();
+if (process.argv[3] === "attached") watchOwner(lifelineDescriptor);
 void runChild(new ControlEnd(controlDescriptor));

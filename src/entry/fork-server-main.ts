@@ -27,6 +27,7 @@ void preload().then((ready) => {
 });
 
 async function preload(): Promise<ServerReady> {
+  const alive = setInterval(() => {}, 2 ** 30); // Whatever the modules wait for keeps alive, or not.
   const restoreRandom = keepRandomUnused();
   for (const module of settings.preload) {
     try {
@@ -39,5 +40,6 @@ async function preload(): Promise<ServerReady> {
   await rehearse(addon);
   restoreRandom();
   const unsafe = await unsafeThreads();
+  clearInterval(alive);
   return unsafe === undefined ? {} : { unsafe };
 }

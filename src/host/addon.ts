@@ -57,8 +57,8 @@ export interface Addon {
   pidfdExitStatus(pidfd: number): { readonly code: number; readonly signal: number } | null;
   /** From now on the kernel kills this process when the pipe's write end is closed; false when it is already. */
   armLifeline(readEnd: number): boolean;
-  /** Whether it was a child of this process, left to it by its parent, that had ended; it is reaped then. */
-  reapOrphan(pid: number): boolean;
+  /** Reaps a process that was left to this one; null when it was not, or has not ended. */
+  reapOrphan(pid: number): { readonly code: number; readonly signal: number } | null;
   capabilities(): { readonly pidfd: boolean; readonly pidfdInfo: boolean };
 }
 

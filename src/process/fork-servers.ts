@@ -89,7 +89,9 @@ async function startServer(settings: ServerSettings): Promise<ForkServer> {
   const ready = deferred<ServerReady>();
   child.once("error", (cause) => ready.reject(cannotStart(String(cause), cause)));
   addon.setNonBlocking(ours, true);
-  const watcher = addon.watch(ours, () => receiveReady(ours, child, ready));
+  const watcher = addon.watch(ours, () => {
+    if (receiveReady(ours, child, ready)) watcher.close();
+  });
   const cancel = after(longestPreloadMs, () => {
     child.kill("SIGKILL");
     ready.reject(cannotStart(`it was not ready after ${longestPreloadMs} ms`));
@@ -116,17 +118,18 @@ async function startServer(settings: ServerSettings): Promise<ForkServer> {
 /** Threads that a fork would leave behind: another start method has to be taken. */
 export class UnsafeToFork extends MultiprocessingError {}
 
-function receiveReady(connection: number, child: ChildProcess, ready: Deferred<ServerReady>): void {
+/** True when there is nothing more to wait for on the connection. */
+function receiveReady(connection: number, child: ChildProcess, ready: Deferred<ServerReady>): boolean {
   let packet: { readonly bytes: Uint8Array } | null | undefined;
   try {
     packet = requireAddon().receiveDescriptors(connection);
   } catch {
     packet = null; // ECONNRESET: it died with its settings unread.
   }
-  if (packet === undefined) return;
+  if (packet === undefined) return false;
   if (packet !== null) {
     ready.resolve(JSON.parse(Buffer.from(packet.bytes).toString()) as ServerReady);
-    return;
+    return true;
   }
   const ended = (): void => {
     const how = child.signalCode ?? `exit code ${child.exitCode}`;
@@ -134,6 +137,7 @@ function receiveReady(connection: number, child: ChildProcess, ready: Deferred<S
   };
   if (child.exitCode !== null || child.signalCode !== null) ended();
   else child.once("exit", ended);
+  return true;
 }
 
 function cannotStart(why: string, cause?: unknown): MultiprocessingError {

@@ -19,9 +19,12 @@ import type { Launched } from "./launcher.ts";
 
 /** A server that lives reports within a millisecond of the end; then other ways are tried. Arbitrary. */
 const longestReportMs = 1000;
-/** The kernel knows the status of another's child only once that one has reaped it. Arbitrary. */
+/**
+ * The kernel knows the status of another's child only once that one has reaped it: pid 1 mostly does so at once, some
+ * after a second. Arbitrary.
+ */
 const lookAgainMs = 20;
-const looks = 25;
+const longestReapMs = 3000;
 
 export function launchedByFork(addon: Addon, forked: Forked, ends: OurEnds): Launched {
   const { pid, pidfd } = forked;
@@ -31,14 +34,20 @@ export function launchedByFork(addon: Addon, forked: Forked, ends: OurEnds): Lau
     seen.resolve();
   });
   let ended = false;
+  let lastWord: number | undefined;
   const exited = (async (): Promise<ExitStatus> => {
     const reported = forked.reported.then((report) => report ?? seen.promise.then(() => undefined));
     const late = seen.promise.then(() => reportOrNothing(forked.reported));
     const report = await Promise.race([reported, late]);
     ended = true;
-    const status = report === undefined ? await statusOfStranger(addon, pidfd, pid) : fromReport(report);
+    const status =
+      report === undefined ? await statusOfStranger(addon, pidfd, pid, () => lastWord) : fromReport(report);
     watcher.close();
-    ends.stdin?.destroy(); // As child_process has it: nobody reads it any more.
+    // As child_process has it: nobody reads stdin any more, and what nobody has read of the others is let go.
+    ends.stdin?.destroy();
+    process.nextTick(() => {
+      for (const stream of [ends.stdout, ends.stderr]) if (stream?.readable === true) stream.resume();
+    });
     closeSync(pidfd);
     if (ends.lifeline !== undefined) closeSync(ends.lifeline);
     return status;
@@ -55,6 +64,9 @@ export function launchedByFork(addon: Addon, forked: Forked, ends: OurEnds): Lau
     },
     ref: () => watcher.ref(),
     unref: () => watcher.unref(),
+    lastWord: (code) => {
+      lastWord = code;
+    },
   };
 }
 
@@ -75,11 +87,18 @@ function fromReport({ code, signal }: Report): ExitStatus {
 }
 
 /** Nobody has told: the kernel may, once the process has been reaped by whoever it was left to. */
-async function statusOfStranger(addon: Addon, pidfd: number, pid: number): Promise<ExitStatus> {
-  for (let look = 0; look < looks; look++) {
-    const known = addon.pidfdExitStatus(pidfd);
+async function statusOfStranger(
+  addon: Addon,
+  pidfd: number,
+  pid: number,
+  lastWord: () => number | undefined,
+): Promise<ExitStatus> {
+  for (let waitedMs = 0; waitedMs < longestReapMs; waitedMs += lookAgainMs) {
+    const told = lastWord();
+    if (told !== undefined) return exitStatus(told, null);
+    // It is left to this process where this one is pid 1; else whoever it was left to has to reap it first.
+    const known = addon.reapOrphan(pid) ?? addon.pidfdExitStatus(pidfd);
     if (known !== null) return fromReport(known);
-    addon.reapOrphan(pid); // It is left to this process where this one is pid 1.
     await new Promise<void>((resolve) => void after(lookAgainMs, resolve));
   }
   const message = `The exit code of process ${pid} cannot be known: its fork server ended before it, and the kernel keeps no record`;

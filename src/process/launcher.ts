@@ -36,6 +36,8 @@ export interface Launched {
   /** Whether waiting for its end keeps this process's event loop alive. */
   ref(): void;
   unref(): void;
+  /** Told the exit code that the child itself named as its last word, for where the kernel's cannot be had. */
+  lastWord?(exitCode: number): void;
 }
 
 export interface Launcher {

@@ -9,7 +9,7 @@ import { after } from "../base/deadline.ts";
 import { deferred, type Deferred } from "../base/deferred.ts";
 import { ProcessExitedError, TimeoutError } from "../base/errors.ts";
 import { decode } from "../wire/codec.ts";
-import { describeExit, exitStatus, type ExitStatus } from "./exit-status.ts";
+import { describeExit, type ExitStatus } from "./exit-status.ts";
 import { FrameReader, type Frame } from "./frames.ts";
 import type { Launched } from "./launcher.ts";
 import { addNearStack, type NearStack } from "./stacks.ts";
@@ -48,8 +48,6 @@ export class Supervision {
   /** Why this side ended it; what it delivers afterwards no longer counts. */
   #condemned: { readonly reason: unknown } | undefined;
   #holds = 1;
-  /** What a forked child said as its last word; it counts where the kernel's word cannot be had. */
-  #exitCodeTold: number | undefined;
   /** Held, never read: what comes home must still be there. */
   keepAlive: readonly object[];
 
@@ -107,7 +105,7 @@ export class Supervision {
 
   #receive({ kind, payload }: Frame): void {
     if (kind === "exit") {
-      this.#exitCodeTold = payload[0];
+      this.launched.lastWord?.(payload[0]!);
       return;
     }
     if (this.#delivered || this.#condemned !== undefined) return;
@@ -160,16 +158,13 @@ export class Supervision {
 
   async #end(): Promise<ExitStatus> {
     const { exited, control } = this.launched;
-    let status = await exited;
+    const status = await exited;
     this.status = status;
     for (const cleanup of this.#cleanups) cleanup();
     const cancel = after(longestDrainMs, () => this.#controlEnded.resolve());
     await this.#controlEnded.promise;
     cancel();
     control.destroy();
-    if (status.cause !== undefined && this.#exitCodeTold !== undefined) {
-      this.status = status = exitStatus(this.#exitCodeTold, null);
-    }
     if (!this.#delivered) {
       // The reason of an abort is the caller's own: it is passed on untouched.
       if (this.#condemned !== undefined) this.#settle({ error: this.#condemned.reason });

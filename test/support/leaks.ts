@@ -35,8 +35,15 @@ interface Snapshot {
   readonly shared: readonly string[];
 }
 
+/** One fork server may live, and be replaced by another. */
+function ownChildren(): string[] {
+  const children = childrenOf(process.pid);
+  const server = children.find((pid) => commandOf(pid).includes("fork-server-main"));
+  return children.filter((pid) => pid !== server);
+}
+
 function snapshot(): Snapshot {
-  return { children: childrenOf(process.pid), descriptors: descriptors(), shared: readdirSync("/dev/shm") };
+  return { children: ownChildren(), descriptors: descriptors(), shared: readdirSync("/dev/shm") };
 }
 
 function difference(before: Snapshot, now: Snapshot): string[] {

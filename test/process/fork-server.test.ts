@@ -1,0 +1,183 @@
+/** The fork server: preloading, nesting, many at once, its own death. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { test } from "node:test";
+import { getAllStartMethods, getContext, setForkserverPreload, type Target } from "#src/index.js";
+import { forkServersOf } from "../support/fork-servers.ts";
+import { leaveNothingBehind } from "../support/leaks.ts";
+import { gone, startProgram } from "../support/programs.ts";
+
+const skip = !getAllStartMethods().includes("forkserver");
+const context = skip ? getContext("spawn") : getContext("forkserver");
+
+async function run<R>(target: () => R): Promise<Awaited<R>> {
+  const child = new context.Process({ target: target as Target });
+  await child.start();
+  const result = await child.result;
+  await child.join();
+  return result as Awaited<R>;
+}
+
+const module = (name: string): string => new URL(`../modules/${name}.js`, import.meta.url).href;
+
+test("the fork server", { skip }, async (t) => {
+  leaveNothingBehind();
+
+  await t.test("is started once, for any number of starts at the same time", async () => {
+    const children = Array.from({ length: 40 }, (_, n) => new context.Process({ target: () => n }));
+    await Promise.all(children.map((child) => child.start()));
+    const results = await Promise.all(children.map((child) => child.result));
+    await Promise.all(children.map((child) => child.join()));
+    assert.deepEqual(
+      results,
+      Array.from({ length: 40 }, (_, n) => n),
+    );
+    assert.equal(forkServersOf(process.pid).length, 1);
+  });
+
+  await t.test(
+    "its death takes nothing with it: children run on, their exit codes arrive, the next start has a new one",
+    async () => {
+      const [server] = forkServersOf(process.pid);
+      const waiting = (how: string): Target => {
+        return async () => {
+          const alive = setInterval(() => {}, 1000);
+          await new Promise((resolve) => process.once("SIGUSR2", resolve));
+          clearInterval(alive);
+          if (how === "exit") process.exit(7);
+          if (how === "throw") throw new Error("after the server");
+          if (how === "kill") process.kill(process.pid, "SIGKILL");
+          return how;
+        };
+      };
+      const children = ["return", "exit", "throw", "kill"].map((how) => {
+        return new context.Process({ target: waiting(how), name: how, stdio: "pipe" });
+      });
+      const ready = children.map(async (child) => {
+        const { stdout } = await child.start();
+        return stdout;
+      });
+      await Promise.all(ready);
+      // Each has installed its handler when a later child of the same owner has run: the handler is the first thing done.
+      for (const child of children) {
+        while (!(await handles(child.pid!, 12))) await new Promise((resolve) => setImmediate(resolve));
+      }
+      process.kill(server!, "SIGKILL");
+      await gone(server!);
+      for (const child of children) process.kill(child.pid!, "SIGUSR2");
+      await Promise.all(children.map((child) => child.join()));
+      for (const child of children) child.result.catch(() => {});
+      assert.deepEqual(
+        children.map(({ name, exitCode }) => [name, exitCode]),
+        [
+          ["return", 0],
+          ["exit", 7],
+          ["throw", 1],
+          ["kill", -9],
+        ],
+      );
+      assert.equal(await run(() => "new"), "new");
+      assert.notDeepEqual(forkServersOf(process.pid), [server]);
+    },
+  );
+
+  await t.test("stopped, it cannot hide the end of a process", async () => {
+    const [server] = forkServersOf(process.pid);
+    const child = new context.Process({ target: () => new Promise((resolve) => setTimeout(resolve, 60_000)) });
+    await child.start();
+    process.kill(server!, "SIGSTOP");
+    try {
+      child.kill();
+      assert.equal(await child.join({ timeoutMs: 10_000 }), true);
+    } finally {
+      process.kill(server!, "SIGCONT");
+    }
+    await assert.rejects(child.result, { code: "ERR_MP_PROCESS_EXITED" });
+  });
+
+  await t.test("children start processes of their own, through the same server", async () => {
+    const answer = await run(async () => {
+      const inner = new context.Process({ target: () => [process.pid, process.ppid] });
+      await inner.start();
+      const result = await inner.result;
+      await inner.join();
+      return [process.pid, result, forkServersOf(process.pid).length] as const;
+    });
+    const [middle, [leaf, parent], servers] = answer as [number, number[], number];
+    assert.equal(parent, middle);
+    assert.notEqual(leaf, middle);
+    assert.equal(servers, 0);
+  });
+
+  await t.test("preloads modules: their data is there at once, and their randomness is not repeated", async () => {
+    setForkserverPreload([module("preloaded")]);
+    const read = async (): Promise<unknown[]> => {
+      const start = performance.now();
+      const { table, early } = (await import(module("preloaded"))) as typeof import("../modules/preloaded.ts");
+      const ms = performance.now() - start;
+      const { randomUUID } = await import("node:crypto");
+      return [table.loadedBy, table.rows.length, process.pid, Math.random(), randomUUID(), early[0], ms];
+    };
+    const first = await run(read);
+    const second = await run(read);
+    assert.ok(forkServersOf(process.pid).includes(first[0] as number));
+    assert.equal(first[0], second[0]);
+    assert.equal(first[1], 100_000);
+    assert.equal(first[5], second[5]);
+    assert.notEqual(first[3], second[3]);
+    assert.notEqual(first[4], second[4]);
+    setForkserverPreload([]);
+  });
+
+  await t.test("says which module cannot be preloaded, and recovers", async () => {
+    setForkserverPreload(["./no-such-module.js"]);
+    const child = new context.Process({ target: () => 1 });
+    await assert.rejects(child.start(), (error: Error & { code: string }) => {
+      assert.equal(error.code, "ERR_MP_PROCESS_START");
+      assert.match(error.message, /no-such-module/);
+      return true;
+    });
+    setForkserverPreload([]);
+    assert.equal(await run(() => 2), 2);
+  });
+
+  await t.test("bad preload lists are refused at the door", () => {
+    for (const bad of ["x", [1], [""], undefined]) {
+      assert.throws(() => setForkserverPreload(bad as never), { code: "ERR_MP_INVALID_ARGUMENT" });
+    }
+  });
+
+  await t.test("execArgv is refused when it is asked for by name, and taken by spawn when it is not", async () => {
+    const named = new context.Process({ target: () => 1, execArgv: ["--stack-size=900"] });
+    await assert.rejects(named.start(), { code: "ERR_MP_NOT_SUPPORTED" });
+    const { Process } = getContext();
+    const free = new Process({ target: () => process.execArgv, execArgv: ["--stack-size=900"] });
+    await free.start();
+    assert.deepEqual(await free.result, ["--stack-size=900"]);
+    await free.join();
+  });
+});
+
+test("a preloaded module that starts a thread makes spawn the method, with no hang", { skip }, async () => {
+  const program = startProgram("preloads-a-thread", [module("preload-worker")]);
+  const { stdout, code } = await program.ended;
+  assert.equal(code, 0);
+  assert.deepEqual(stdout.trim().split("\n"), ["spawned 42", "methods spawn"]);
+});
+
+test("the server ends with its root, however that ends", { skip }, async () => {
+  const program = startProgram("family", ["forkserver", "idle", "2", "wait"]);
+  await program.tells("running", 2);
+  const servers = forkServersOf(program.child.pid!);
+  assert.equal(servers.length, 1);
+  program.child.kill("SIGKILL");
+  await once(program.child, "exit");
+  await gone(servers[0]!);
+});
+
+/** Whether a process has a handler for the signal: /proc tells. */
+async function handles(pid: number, signal: number): Promise<boolean> {
+  const { readFile } = await import("node:fs/promises");
+  const caught = /^SigCgt:\s*(\w+)/m.exec(await readFile(`/proc/${pid}/status`, "utf8"))![1]!;
+  return ((BigInt(`0x${caught}`) >> BigInt(signal - 1)) & 1n) === 1n;
+}
