@@ -87,7 +87,9 @@ for (const ways of [1, cpuCount()]) {
   const ms = performance.now() - start;
   alone ||= ms;
   const rate = Math.round((files.length / ms) * 1000);
-  rows.push(`${String(ways).padStart(9)}  ${ms.toFixed(0).padStart(6)}  ${String(rate).padStart(8)}  ${(alone / ms).toFixed(2).padStart(6)}`);
+  rows.push(
+    `${String(ways).padStart(9)}  ${ms.toFixed(0).padStart(6)}  ${String(rate).padStart(8)}  ${(alone / ms).toFixed(2).padStart(6)}`,
+  );
 }
 showProgress("");
 

@@ -16,7 +16,7 @@ export class ProcessSentinel implements Waitable {
     this.#supervision = supervision;
   }
 
-  /** @internal */
+  /** For `wait()`. */
   get [waitable](): Waitable[typeof waitable] {
     const supervision = this.#supervision;
     return {

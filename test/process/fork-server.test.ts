@@ -42,7 +42,7 @@ test("the fork server", { skip }, async (t) => {
       const waiting = (how: string): Target => {
         return async () => {
           const alive = setInterval(() => {}, 1000);
-          await new Promise((resolve) => process.once("SIGUSR2", resolve));
+          await new Promise((resolve) => process.once("SIGHUP", resolve));
           clearInterval(alive);
           if (how === "exit") process.exit(7);
           if (how === "throw") throw new Error("after the server");
@@ -60,11 +60,11 @@ test("the fork server", { skip }, async (t) => {
       await Promise.all(ready);
       // Each has installed its handler when a later child of the same owner has run: the handler is the first thing done.
       for (const child of children) {
-        while (!(await handles(child.pid!, 12))) await new Promise((resolve) => setImmediate(resolve));
+        while (!(await handles(child.pid!, 1))) await new Promise((resolve) => setImmediate(resolve));
       }
       process.kill(server!, "SIGKILL");
       await gone(server!);
-      for (const child of children) process.kill(child.pid!, "SIGUSR2");
+      for (const child of children) process.kill(child.pid!, "SIGHUP");
       await Promise.all(children.map((child) => child.join()));
       for (const child of children) child.result.catch(() => {});
       assert.deepEqual(

@@ -94,9 +94,9 @@ test("in a forked child", { skip }, async (t) => {
       const handled = new Forked({
         target: async () => {
           const heard: string[] = [];
-          process.on("SIGUSR2", () => heard.push("SIGUSR2"));
+          process.on("SIGHUP", () => heard.push("SIGHUP"));
           process.on("uncaughtException", (error) => heard.push(error.message));
-          process.kill(process.pid, "SIGUSR2");
+          process.kill(process.pid, "SIGHUP");
           setImmediate(() => {
             throw new Error("caught after all");
           });
@@ -105,7 +105,7 @@ test("in a forked child", { skip }, async (t) => {
         },
       });
       await handled.start();
-      assert.deepEqual(await handled.result, ["SIGUSR2", "caught after all"]);
+      assert.deepEqual(await handled.result, ["SIGHUP", "caught after all"]);
       await handled.join();
       for (const fail of ["throw", "reject"]) {
         const failing = new Forked({

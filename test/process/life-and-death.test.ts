@@ -83,7 +83,7 @@ forEachStartMethod((_context, method) => {
     // Its stdout is the pipe that the test reads: the program's own end of it closes at its death, the child's does not.
     await new Promise((resolve) => program.child.once("exit", resolve));
     // It answers: so it runs, after its owner has ended.
-    process.kill(pid!, "SIGUSR2");
+    process.kill(pid!, "SIGHUP");
     assert.deepEqual(await program.tells("alive"), [`${pid} owner alive: false`]);
     process.kill(pid!, "SIGKILL");
     await gone(pid!);

@@ -9,7 +9,7 @@ const [method, activity, count, ending, detached] = process.argv.slice(2);
 
 function live(what: string): unknown {
   if (what === "stubborn") for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
-  process.on("SIGUSR2", () => {
+  process.on("SIGHUP", () => {
     writeSync(1, `alive ${process.pid} owner alive: ${parentProcess()!.isAlive()}\n`);
   });
   writeSync(1, `running ${process.pid}\n`);

@@ -1,0 +1,54 @@
+/** `npm run ok`: every check, one after the other, until one fails. What it says of each is shown only when it fails. */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const terminal = process.stdout.isTTY === true;
+const packed = mkdtempSync(join(tmpdir(), "packed-"));
+
+const checks = [
+  ["build", "node", "scripts/build.js"],
+  ["format", "npx", "oxfmt", "--check", "src", "test", "examples", "scripts", "bench"],
+  ["lint", "npx", "oxlint", "--type-aware", "--deny-warnings"],
+  ["pack", "npm", "pack", "--ignore-scripts", "--pack-destination", packed],
+  ["package", "npx", "publint", "--strict"],
+  ["types of the package", "npx", "attw", join(packed, "node-multiprocessing-0.1.0.tgz"), "--no-emoji"],
+  // Children that are killed write no coverage, so the floor is what the others show. Measured, less a margin.
+  [
+    "tests with coverage",
+    "npx",
+    "c8",
+    "--reporter=text-summary",
+    "--check-coverage",
+    "--lines=75",
+    "--include=dist/**",
+    "node",
+    "scripts/test.js",
+  ],
+];
+
+let failed = "";
+for (const [name, command, ...args] of checks) {
+  if (terminal) process.stdout.write(`${name} ...`);
+  const start = performance.now();
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd: root,
+    encoding: "utf8",
+    env: { ...process.env, FORCE_COLOR: "0", NODE_MULTIPROCESSING_BUILT: "1" },
+    maxBuffer: 2 ** 28,
+  });
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  console.log(`${terminal ? "\r\x1b[K" : ""}${status === 0 ? "ok    " : "FAILED"}  ${name} (${seconds} s)`);
+  if (status !== 0) {
+    console.log(`${stdout}\n${stderr}`);
+    failed = name;
+    break;
+  }
+  const tests = /\d+ passed, \d+ failed.*/.exec(stdout)?.[0];
+  if (tests !== undefined) console.log(`        ${tests}`);
+}
+rmSync(packed, { recursive: true });
+process.exitCode = failed === "" ? 0 : 1;
