@@ -6,7 +6,7 @@
 import { waitable, type Waitable } from "../base/waitable.ts";
 import type { Supervision } from "./supervision.ts";
 
-export class ProcessSentinel implements Waitable {
+export class ProcessSentinel {
   readonly #name: string;
   readonly #supervision: Supervision;
 
@@ -16,7 +16,7 @@ export class ProcessSentinel implements Waitable {
     this.#supervision = supervision;
   }
 
-  /** For `wait()`. */
+  /** @internal For `wait()`; declared in no type of the package, as isolated declarations cannot name it. */
   get [waitable](): Waitable[typeof waitable] {
     const supervision = this.#supervision;
     return {
