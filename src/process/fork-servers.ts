@@ -33,6 +33,8 @@ interface Current {
 }
 
 let current: Current | undefined;
+/** A forked child's connection to its server, until it first needs it. */
+let inherited: { readonly connection: number; readonly settings: ServerSettings } | undefined;
 let unsafe: string | undefined;
 
 /** Why this process cannot use a fork server, as one that was started has found; undefined as far as is known. */
@@ -42,13 +44,17 @@ export function unsafeReason(): string | undefined {
 
 /** Told by a forked child of itself: the server that forked it is at this descriptor. */
 export function adoptForkServer(connection: number): void {
-  const addon = requireAddon();
-  current = { server: Promise.resolve(new ForkServer(addon, connection)), settings: forkserverPreload() };
+  inherited = { connection, settings: forkserverPreload() };
 }
 
 /** @throws {MultiprocessingError} when it cannot be started, or what it preloads cannot be loaded */
 export async function currentForkServer(): Promise<ForkServer> {
   const settings = forkserverPreload();
+  if (inherited !== undefined) {
+    const server = new ForkServer(requireAddon(), inherited.connection);
+    current = { server: Promise.resolve(server), settings: inherited.settings };
+    inherited = undefined;
+  }
   if (current !== undefined) {
     const { server, settings: old } = current;
     const running = await server;
