@@ -10,7 +10,7 @@ async function danceForEver(): Promise<void> {
 
 const dancing = new Process({ target: danceForEver, name: "dancer" });
 await dancing.start();
-await sleep(120);
+await sleep(500);
 console.log(`alive: ${dancing.isAlive()}`);
 dancing.terminate();
 await dancing.join();

@@ -9,8 +9,9 @@ import { gone, startProgram, type Program } from "../support/programs.ts";
 const activities = ["idle", "busy", "stubborn"] as const;
 
 async function started(method: string, ...how: string[]): Promise<{ program: Program; pids: number[] }> {
-  const program = startProgram("family", [method, ...how]);
+  const program = startProgram("family", [method, ...how], { stdio: ["pipe", "pipe", "pipe"] });
   const pids = (await program.tells("running", Number(how[1] ?? 1))).map(Number);
+  program.child.stdin!.end();
   return { program, pids };
 }
 

@@ -2,6 +2,7 @@
  * A main process with children, which ends in a way of choice.
  * `family.js <start method> <what the children do> <how many> <how it ends> [detached]`
  */
+import { once } from "node:events";
 import { writeSync } from "node:fs";
 import { getContext, parentProcess, type StartMethod } from "#src/index.js";
 
@@ -36,24 +37,28 @@ const children = Array.from(
 );
 await Promise.all(children.map((child) => child.start()));
 
-/** Lets the children get going before this process ends: the test sees their lines, this process does not. */
-function soon(then: () => void): void {
-  setTimeout(then, 500);
+/** The test sees the children's lines, this process does not: the end of stdin says that they are running. */
+function whenTold(): Promise<unknown> {
+  process.stdin.resume();
+  return once(process.stdin, "end");
 }
 
 switch (ending) {
   case "exit":
-    soon(() => process.exit(3));
+    await whenTold();
+    process.exit(3);
     break;
   case "throw":
-    soon(() => {
+    await whenTold();
+    setImmediate(() => {
       throw new Error("the main process ends by an error");
     });
     break;
   case "reject":
-    soon(() => void Promise.reject(new Error("the main process ends by a rejection")));
+    await whenTold();
+    void Promise.reject(new Error("the main process ends by a rejection"));
     break;
   case "return-daemons":
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await whenTold();
     break;
 }
