@@ -35,8 +35,8 @@ export function writeByValue(subject: AnyFunction, captured: Captured, encoder: 
   if (!Array.isArray(found)) {
     encoder.refuse({
       subject: `the variable "${found.name}" used by ${describePlace(subject, anatomy)}`,
-      why: "it has no value yet",
-      remedy: "start the process after the variable's declaration has been evaluated",
+      why: found.why,
+      remedy: found.remedy,
     });
   }
   const variables = withScopes(subject, captured, edited.form, found, encoder);

@@ -139,8 +139,15 @@ function internal(subject: AnyFunction): Refusal {
   };
 }
 
+/** A variable whose value cannot be had. */
+export interface Unseen {
+  readonly name: string;
+  readonly why: string;
+  readonly remedy: string;
+}
+
 /** The variables that the function uses, as they are now; or why one of them has no value yet. */
-export function variablesOf({ anatomy, inspected }: Captured): Variable[] | { readonly name: string } {
+export function variablesOf({ anatomy, inspected }: Captured): Variable[] | Unseen {
   const found: Variable[] = [];
   for (const name of anatomy.form.surroundings.names) {
     if (name === "arguments") continue;
@@ -158,6 +165,13 @@ export function variablesOf({ anatomy, inspected }: Captured): Variable[] | { re
       ({ variables, description }) => description !== "Global" && has(variables, name),
     );
     if (at < 0) {
+      if (isOwnNameAround(name, anatomy)) {
+        return {
+          name,
+          why: "it is the own name of a function or class expression around it, which V8 does not show",
+          remedy: "give that function a const of its own, and use the const",
+        };
+      }
       if (!isPristineGlobal(name)) {
         found.push({ how: "value", name, value: Reflect.get(globalThis, name), scope: undefined });
       }
@@ -168,7 +182,11 @@ export function variablesOf({ anatomy, inspected }: Captured): Variable[] | { re
     try {
       value = scope.variables[name];
     } catch {
-      return { name };
+      return {
+        name,
+        why: "it has no value yet",
+        remedy: "start the process after the variable's declaration has been evaluated",
+      };
     }
     found.push(variable(name, value, scope, at, anatomy, inspected));
   }
@@ -195,6 +213,13 @@ function variable(
     return { how: "value", name, value, scope: undefined };
   if (topLevel) return { how: "value", name, value, scope: scopeOfScript(inspected.scriptId) };
   return { how: "value", name, value, scope: undefined, changing: true };
+}
+
+/** A name that nothing declares but the expression itself: `const f = function name() { return () => name; }`. */
+function isOwnNameAround(name: string, { file, copy }: Anatomy): boolean {
+  if (copy !== undefined || name in globalThis) return false;
+  const text = moduleTables(file)?.text ?? "";
+  return new RegExp(`(?<![\\w$])(?:function\\s*\\*?|class)\\s+${name.replace(/\$/g, "\\$&")}(?![\\w$])`).test(text);
 }
 
 function has(variables: Record<string, unknown>, name: string): boolean {

@@ -80,6 +80,19 @@ test("the message names the variable, the function that uses it, and its place",
   );
 });
 
+test("the own name of a function expression, used by an inner function that is sent alone, is refused", () => {
+  const outer = function itself(): () => unknown {
+    return () => itself;
+  };
+  assert.throws(() => encode(outer()), /variable "itself".*own name/s);
+  assert.ok(encode(outer).bytes.length > 0);
+});
+
+test("a name that nothing declares is left to the other side", () => {
+  const probe = (): string => typeof (globalThis as Record<string, unknown>)["undeclared"];
+  assert.ok(encode(probe).bytes.length > 0);
+});
+
 test("a variable that has no value yet is refused from Node 22 on (Node 20 shows it as undefined)", () => {
   const early = (): unknown => late;
   if (Number(process.versions.node.split(".")[0]) >= 22) {
