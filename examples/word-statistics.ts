@@ -25,8 +25,6 @@ function countWords(files: readonly string[]): Statistics {
       words++;
     }
   }
-  // Rare words are most of the words, and none of the answer.
-  for (const [word, count] of counts) if (count < 20) counts.delete(word);
   return { files: files.length, words, counts };
 }
 
@@ -65,6 +63,15 @@ async function countBy(ways: number, files: readonly string[], progress: (text: 
   return merge(await Promise.all(parts));
 }
 
+/** A ratio compares the same work only: what was counted must not depend on how it was split. */
+function checkSame(one: Statistics, other: Statistics): void {
+  const same =
+    one.words === other.words &&
+    one.counts.size === other.counts.size &&
+    [...one.counts].every(([word, count]) => other.counts.get(word) === count);
+  if (!same) throw new Error("one process and many have counted differently");
+}
+
 function showProgress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }
@@ -79,12 +86,14 @@ const files = readdirSync(folder, { recursive: true, encoding: "utf8" })
   });
 const rows: string[] = [];
 let alone = 0;
-let last: Statistics | undefined;
+let first: Statistics | undefined;
 for (const ways of [1, cpuCount()]) {
   showProgress(`counting with ${ways} ${ways === 1 ? "process" : "processes"} ...`);
   const start = performance.now();
-  last = await countBy(ways, files, (text) => showProgress(text));
+  const statistics = await countBy(ways, files, (text) => showProgress(text));
   const ms = performance.now() - start;
+  first ??= statistics;
+  checkSame(first, statistics);
   alone ||= ms;
   const rate = Math.round((files.length / ms) * 1000);
   rows.push(
@@ -93,8 +102,8 @@ for (const ways of [1, cpuCount()]) {
 }
 showProgress("");
 
-const common = [...last!.counts].sort((a, b) => b[1] - a[1]).slice(0, 10);
-console.log(`${last!.words.toLocaleString("en")} words in ${last!.files.toLocaleString("en")} files of ${folder}`);
+const common = [...first!.counts].sort((a, b) => b[1] - a[1]).slice(0, 10);
+console.log(`${first!.words.toLocaleString("en")} words in ${first!.files.toLocaleString("en")} files of ${folder}`);
 console.log(`most frequent: ${common.map(([word, count]) => `${word} ${count}`).join(", ")}\n`);
 console.log(`processes      ms   files/s   ratio`);
 for (const row of rows) console.log(row);

@@ -71,6 +71,7 @@ test("tutorial 6: terminate() ends a process that would dance for ever", async (
 });
 
 test("word statistics: one process and many count the same, and say how fast", async () => {
+  // The program compares the two itself, word by word, and fails where they differ.
   const { stdout } = await run("word-statistics", "src");
   assert.match(stdout, /words in \d+ files of src/);
   assert.match(stdout, /processes +ms +files\/s +ratio\n +1 +\d+ +\d+ +1\.00\n/);
