@@ -1,12 +1,13 @@
 /** `npm run ok`: every check, one after the other, until one fails. What it says of each is shown only when it fails. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const terminal = process.stdout.isTTY === true;
+const { name: packageName, version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const packed = mkdtempSync(join(tmpdir(), "packed-"));
 
 const checks = [
@@ -15,7 +16,7 @@ const checks = [
   ["lint", "npx", "oxlint", "--type-aware", "--deny-warnings"],
   ["pack", "npm", "pack", "--ignore-scripts", "--pack-destination", packed],
   ["package", "npx", "publint", "--strict"],
-  ["types of the package", "npx", "attw", join(packed, "node-multiprocessing-0.1.0.tgz"), "--no-emoji"],
+  ["types of the package", "npx", "attw", join(packed, `${packageName}-${version}.tgz`), "--no-emoji"],
   // Children that are killed write no coverage, so the floor is what the others show. Measured, less a margin.
   [
     "tests with coverage",
