@@ -1,4 +1,8 @@
-/** Everything that the library offers. */
+/**
+ * Everything that the library offers.
+ *
+ * Runs in: every process that imports the package.
+ */
 import "./process/process-kinds.ts";
 
 export {

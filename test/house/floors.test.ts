@@ -76,6 +76,13 @@ test("no import runs in a circle", () => {
   for (const file of files) visit(file, []);
 });
 
+test("the head of a source file says in which process it runs", () => {
+  for (const file of files) {
+    const head = readFileSync(join(source, file), "utf8").split("\n", 12).join("\n");
+    assert.match(head, /\bRuns in: \S/, `src/${file}`);
+  }
+});
+
 test("no file of the project's own code has more than 400 lines", () => {
   for (const folder of ["src", "test", "native", "examples", "scripts", "bench"]) {
     let names: string[];
