@@ -9,7 +9,7 @@ import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { inspectFunction, type Inspected } from "./inspection.ts";
 import type { ModuleReference } from "./kinds.ts";
-import { anonymousDefault, moduleTables } from "./module-tables.ts";
+import { anonymousDefault, moduleTables, positionAt } from "./module-tables.ts";
 import { scriptUrl } from "./scripts.ts";
 
 /** A module, and the keys that lead from it to the thing. */
@@ -62,8 +62,16 @@ export function isEvaluating(url: string): boolean {
   });
 }
 
-/** Functions and classes that a module exports. */
-export function placeOfFunction(subject: (...args: never[]) => unknown, inspected: Inspected): Place | undefined {
+/**
+ * Functions and classes that a module exports.
+ *
+ * @param start where the function's text begins: its line and column, from 0
+ */
+export function placeOfFunction(
+  subject: (...args: never[]) => unknown,
+  inspected: Inspected,
+  start: { readonly line: number; readonly column: number },
+): Place | undefined {
   const required = placeInRequired(subject);
   if (required !== undefined) return required;
   const url = scriptUrl(inspected.scriptId);
@@ -74,7 +82,10 @@ export function placeOfFunction(subject: (...args: never[]) => unknown, inspecte
   for (const [exported, local] of tables.exports) {
     const module: ModuleReference = { how: "import", url };
     if (local === anonymousDefault) {
-      if (subject.name === "default") return { module, keys: [exported] };
+      // The top level runs once, so that a position there is one function.
+      if (tables.defaultStart === undefined) continue;
+      const { line, column } = positionAt(tables.text, tables.defaultStart);
+      if (line === start.line && column === start.column) return { module, keys: [exported] };
       continue;
     }
     const value = read(scope!.variables, local);

@@ -11,9 +11,10 @@ import type { Decoder, Encoder } from "./kinds.ts";
 import type { ImportBinding } from "./module-tables.ts";
 import { setTag, tagOf } from "./origin-tags.ts";
 import { readProperties, writeProperties } from "./properties.ts";
-import { importMetaName, importMetaOf, rebuild, type Source } from "./rebuild.ts";
+import { importMetaOf, rebuild, type Source } from "./rebuild.ts";
 import { sourceForm, type Form, type SourceForm } from "./source-forms.ts";
 import { withScopes } from "./shared-variables.ts";
+import { isNode } from "./syntax.ts";
 import { prototypeOfKind, readVariable, writeVariable } from "./variables.ts";
 
 const forms: readonly Form[] = ["function", "class", "method"];
@@ -55,6 +56,8 @@ export function writeByValue(subject: AnyFunction, captured: Captured, encoder: 
   encoder.value(typeof subject.name === "string" ? subject.name : undefined, ".name");
   encoder.uint(own.length);
   for (const { name } of own) encoder.string(name);
+  encoder.string(edited.meta);
+  encoder.string(edited.class?.mark ?? "");
   writeShared(shared, encoder);
   const heritage = edited.class?.heritage ?? "none";
   encoder.uint(heritages.indexOf(heritage));
@@ -76,7 +79,7 @@ function editedForm(
   subject: AnyFunction,
   { anatomy }: Captured,
   encoder: Encoder,
-): { readonly form: SourceForm; readonly class: ClassSource | undefined } {
+): { readonly form: SourceForm; readonly class: ClassSource | undefined; readonly meta: string } {
   let { form } = anatomy;
   let itsClass: ClassSource | undefined;
   if (form.form === "class") {
@@ -87,17 +90,35 @@ function editedForm(
     itsClass = source;
     form = sourceForm(source.text) ?? form;
   }
+  const key = form.node["key"];
+  if (form.form === "method" && form.node["computed"] === true && isNode(key)) {
+    // What the name was computed from is not there any more: any name does, since it is set afterwards.
+    const { start, end } = key;
+    form = sourceForm(replaced(form, start, end, "0")) ?? form;
+  }
+  let meta = anatomy.copy?.meta ?? "";
   const metas = form.surroundings.importMeta;
   if (metas.length > 0) {
-    let text = form.text;
-    for (const node of metas) {
-      const start = node.start - form.base;
-      const name = importMetaName.padEnd(node.end - node.start);
-      text = text.slice(0, start) + name + text.slice(node.end - form.base);
-    }
-    form = sourceForm(text) ?? form;
+    meta = freshName("$importMeta", form.text, "import.meta".length);
+    let at = form;
+    for (const { start, end } of metas) at = { ...at, text: replaced(at, start, end, meta) };
+    form = sourceForm(at.text) ?? form;
   }
-  return { form, class: itsClass };
+  return { form, class: itsClass, meta };
+}
+
+/** The text with another piece from `start` to `end` of its tree; line ends stay, and columns where they can. */
+function replaced({ text, base }: SourceForm, start: number, end: number, piece: string): string {
+  const lines = text.slice(start - base, end - base).split("\n");
+  const rest = lines.length === 1 ? " ".repeat(Math.max(0, end - start - piece.length)) : "\n".repeat(lines.length - 1);
+  return text.slice(0, start - base) + piece + rest + text.slice(end - base);
+}
+
+/** A name that the text does not contain: `start`, or with digits at its end, of the same length. */
+function freshName(start: string, text: string, length: number): string {
+  let name = start;
+  for (let i = 0; text.includes(name); i++) name = start.slice(0, length - String(i).length) + i;
+  return name;
 }
 
 function refuseWhatCannotCross(subject: AnyFunction, { anatomy }: Captured, form: SourceForm, encoder: Encoder): void {
@@ -178,13 +199,15 @@ export function readByValue(decoder: Decoder): object {
   const name = decoder.value();
   if (form === undefined || typeof column !== "number") decoder.malformed("a function has no form or place");
   const names = readNames(decoder);
+  const meta = decoder.string();
+  const mark = decoder.string();
   const shared = readShared(decoder);
   const heritage = heritages[decoder.uint()];
   const keys = Array.from({ length: Math.min(decoder.uint(), 10_000) }, () => decoder.value());
   const outerArguments = decoder.uint() === 1 ? (decoder.value() as unknown[]) : undefined;
-  const usesMeta = text.includes(importMetaName);
-  const given = [...keys.map((_, at) => keyName(at)), heritageName, ...(usesMeta ? [importMetaName] : [])];
-  const values = [...keys, function () {}, ...(usesMeta ? [importMetaOf(file)] : [])];
+  const ofClass = mark === "" ? [] : [...keys.map((_, at) => keyName(mark, at)), heritageName(mark)];
+  const given = [...ofClass, ...(meta === "" ? [] : [meta])];
+  const values = [...(mark === "" ? [] : [...keys, function () {}]), ...(meta === "" ? [] : [importMetaOf(file)])];
   const source: Source = { form, text, file, line, column, strict, names, given };
   const { made, set } = rebuild(source, values, [...new Set(shared.map(({ scope }) => scope))], outerArguments);
   decoder.adopt(made);
@@ -200,7 +223,7 @@ export function readByValue(decoder: Decoder): object {
   }
   readParts(made, decoder);
   const inScope = new Map(shared.map((each) => [each.name, each.scope]));
-  const parsed = { file, line, column, strict, bindings, shared: inScope };
+  const parsed = { file, line, column, strict, bindings, shared: inScope, meta };
   // Read only when it is sent on: most copies never are.
   noteCopy(made, {
     ...parsed,

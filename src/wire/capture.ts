@@ -12,6 +12,7 @@ import { moduleTables, type ImportBinding } from "./module-tables.ts";
 import type { Refusal } from "./kinds.ts";
 import { scriptUrl } from "./scripts.ts";
 import { sourceForm, startOfText, type SourceForm } from "./source-forms.ts";
+import { isStrictAt } from "./strictness.ts";
 
 export type AnyFunction = (...args: never[]) => unknown;
 
@@ -36,6 +37,8 @@ export interface CopyNotes {
   readonly column: number;
   readonly strict: boolean;
   readonly bindings: ReadonlyMap<string, ImportBinding>;
+  /** The name that stands for `import.meta` in the text, or "". */
+  readonly meta: string;
   /** Scope objects by the names in them. */
   readonly shared: ReadonlyMap<string, object>;
 }
@@ -84,7 +87,7 @@ export function capture(subject: AnyFunction): Captured | Refusal {
     const found = anatomy ?? dissect(subject, inspected);
     if ("why" in found) return found;
     // A module that was still evaluating may have finished since.
-    anatomy = found.copy === undefined ? { ...found, place: placeOfFunction(subject, inspected) } : found;
+    anatomy = found.copy === undefined ? { ...found, place: placeOfFunction(subject, inspected, found) } : found;
     anatomies.set(subject, anatomy);
   }
   return { anatomy, inspected };
@@ -127,7 +130,7 @@ function dissect(
   }
   const { line, column } = startOfText(form, inspected.line, inspected.column);
   const isModule = inspected.scopes.some(({ description }) => description.startsWith("Module"));
-  const strict = isModule || (moduleTables(file)?.strict ?? false);
+  const strict = isModule || isStrictAt(file, text, { line, column });
   return { form, file, line: Math.max(line, 0), column, strict, place: undefined, copy: undefined };
 }
 
@@ -150,7 +153,7 @@ export interface Unseen {
 export function variablesOf({ anatomy, inspected }: Captured): Variable[] | Unseen {
   const found: Variable[] = [];
   for (const name of anatomy.form.surroundings.names) {
-    if (name === "arguments") continue;
+    if (name === "arguments" || name === anatomy.copy?.meta) continue;
     const binding = anatomy.copy?.bindings.get(name);
     if (binding !== undefined) {
       found.push({ how: "binding", name, binding });

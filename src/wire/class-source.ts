@@ -14,7 +14,9 @@ import { isNode, type AnyNode } from "./syntax.ts";
 
 export interface ClassSource {
   readonly text: string;
-  /** The keys that stand for computed names, in the order of `keyName(0)`, `keyName(1)`, … in the text. */
+  /** The beginning of the names that were put into the text, which nothing else in it has. */
+  readonly mark: string;
+  /** The keys that computed names came to, in the order of `keyName(mark, 0)`, `keyName(mark, 1)`, … in the text. */
   readonly keys: readonly (string | symbol)[];
   readonly heritage: "none" | "null" | "class";
   /** Keys that the text itself defines, on the class and on its prototype: their values are not copied. */
@@ -24,10 +26,12 @@ export interface ClassSource {
 
 export type ClassProblem = { readonly why: string; readonly remedy: string };
 
-export const heritageName = "$heritage";
+export function heritageName(mark: string): string {
+  return `${mark}heritage`;
+}
 
-export function keyName(index: number): string {
-  return `$key${index}`;
+export function keyName(mark: string, index: number): string {
+  return `${mark}key${index}`;
 }
 
 export function classSource(form: SourceForm, subject: object): ClassSource | ClassProblem {
@@ -39,11 +43,17 @@ export function classSource(form: SourceForm, subject: object): ClassSource | Cl
   };
   own.prototype.add("constructor");
   const { node, base } = form;
+  let mark = "$";
+  while (form.text.includes(`${mark}key`) || form.text.includes(heritageName(mark))) mark += "_";
   const superClass = node["superClass"];
   let heritage: ClassSource["heritage"] = "none";
   if (isNode(superClass)) {
     heritage = Object.getPrototypeOf((subject as { prototype: object }).prototype) === null ? "null" : "class";
-    edits.push({ start: superClass.start, end: superClass.end, text: heritage === "null" ? "null" : heritageName });
+    edits.push({
+      start: superClass.start,
+      end: superClass.end,
+      text: heritage === "null" ? "null" : heritageName(mark),
+    });
   }
   for (const member of (node["body"] as AnyNode)["body"] as AnyNode[]) {
     const isStatic = member["static"] === true;
@@ -72,10 +82,17 @@ export function classSource(form: SourceForm, subject: object): ClassSource | Cl
     );
     if (found === undefined) return replacedMethod();
     names.add(found);
-    edits.push({ start: key.start, end: key.end, text: keyName(keys.length) });
+    edits.push({ start: key.start, end: key.end, text: keyName(mark, keys.length) });
     keys.push(found);
   }
-  return { text: edited(form.text, base, edits), keys, heritage, ownStatic: own.static, ownPrototype: own.prototype };
+  return {
+    text: edited(form.text, base, edits),
+    mark,
+    keys,
+    heritage,
+    ownStatic: own.static,
+    ownPrototype: own.prototype,
+  };
 }
 
 function plainKey(key: AnyNode): string {

@@ -22,12 +22,18 @@ export interface ModuleTables {
   readonly imports: ReadonlyMap<string, ImportBinding>;
   /** Exported name to local name; "*default*" stands for a default export without a name. */
   readonly exports: ReadonlyMap<string, string>;
-  /** Offset in the text of an anonymous default export. */
-  readonly strict: boolean;
+  /** Offset in the text of an anonymous default export: it has no local name, and is known by where it begins. */
+  readonly defaultStart: number | undefined;
   readonly text: string;
 }
 
 export const anonymousDefault = "*default*";
+
+/** Line and column, both from 0, of an offset in the text. */
+export function positionAt(text: string, offset: number): { readonly line: number; readonly column: number } {
+  const before = text.slice(0, offset);
+  return { line: before.split("\n").length - 1, column: offset - (before.lastIndexOf("\n") + 1) };
+}
 
 const tables = new Map<string, ModuleTables | undefined>();
 
@@ -50,18 +56,17 @@ function read(url: string): ModuleTables | undefined {
     return undefined; // It has gone since, or is not ours to read: then by value.
   }
   const parsed = parse(text, "module");
-  const strict = /^(?:\s|\/\/.*|\/\*[\s\S]*?\*\/)*["']use strict["']/.test(text);
-  const { imports, exports } = parsed === undefined ? byExpressions(text) : byTree(parsed.tree as unknown as AnyNode);
-  return { imports, exports, strict, text };
+  return { ...(parsed === undefined ? byExpressions(text) : byTree(parsed.tree as unknown as AnyNode)), text };
 }
 
 interface Found {
   readonly imports: Map<string, ImportBinding>;
   readonly exports: Map<string, string>;
+  defaultStart: number | undefined;
 }
 
 function byTree(tree: AnyNode): Found {
-  const found: Found = { imports: new Map(), exports: new Map() };
+  const found: Found = { imports: new Map(), exports: new Map(), defaultStart: undefined };
   for (const statement of tree["body"] as AnyNode[]) {
     if (statement.type === "ImportDeclaration") importsOf(statement, found);
     else if (statement.type === "ExportNamedDeclaration") exportsOf(statement, found);
@@ -70,6 +75,7 @@ function byTree(tree: AnyNode): Found {
       const id = declaration["id"];
       const named = isNode(id) && declaration.type.endsWith("Declaration") ? (id["name"] as string) : undefined;
       found.exports.set("default", named ?? anonymousDefault);
+      if (named === undefined) found.defaultStart = declaration.start;
     }
   }
   return found;
@@ -146,7 +152,10 @@ function byExpressions(text: string): Found {
     for (const [local, exported] of listNames(list)) exports.set(exported, local);
   }
   if (exportedDefault.test(text)) exports.set("default", anonymousDefault);
-  return { imports, exports };
+  const before = /^[ \t]*export\s+default\s+/m.exec(text);
+  const defaultStart =
+    exports.get("default") === anonymousDefault && before !== null ? before.index + before[0].length : undefined;
+  return { imports, exports, defaultStart };
 }
 
 function clauseNames(clause: string): [string, string][] {

@@ -23,12 +23,9 @@ export interface Source {
   readonly strict: boolean;
   /** Captured variables that belong to this function alone. */
   readonly names: readonly string[];
-  /** Names that the text needs when it is evaluated: `$key0`, `$heritage`, `$importMeta`. */
+  /** Names that the text needs when it is evaluated: what stands for computed names, for a heritage, for `import.meta`. */
   readonly given: readonly string[];
 }
-
-/** A name that stands for `import.meta`: as long as that, so that no column moves. */
-export const importMetaName = "$importMeta";
 
 type Setter = (index: number, value: unknown) => void;
 export interface Rebuilt {
