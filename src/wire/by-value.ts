@@ -6,11 +6,12 @@
  * that functions of one message share, and one of them assigns, are one variable there too.
  */
 import { noteCopy, describePlace, variablesOf, type AnyFunction, type Captured, type Variable } from "./capture.ts";
-import { classSource, heritageName, keyName, type ClassSource } from "./class-source.ts";
+import { classSource, heritageName, keyName, plantName, type ClassSource } from "./class-source.ts";
+import { inspectPrivate } from "./inspection.ts";
 import type { Decoder, Encoder } from "./kinds.ts";
 import type { ImportBinding } from "./module-tables.ts";
 import { setTag, tagOf } from "./origin-tags.ts";
-import { readProperties, writeProperties } from "./properties.ts";
+import { readIntegrity, readProperties, writeIntegrity, writeProperties } from "./properties.ts";
 import { importMetaOf, rebuild, type Source } from "./rebuild.ts";
 import { sourceForm, type Form, type SourceForm } from "./source-forms.ts";
 import { withScopes } from "./shared-variables.ts";
@@ -72,6 +73,7 @@ export function writeByValue(subject: AnyFunction, captured: Captured, encoder: 
   const where = describePlace(subject, anatomy);
   for (const each of own) writeVariable(each, where, anatomy.file, encoder);
   writeSharedValues(shared, where, encoder);
+  writePrivateStatics(subject, edited.class?.privateStatics ?? [], encoder);
   writeParts(subject, edited.class, encoder);
 }
 
@@ -165,6 +167,13 @@ function writeSharedValues(shared: readonly Variable[], where: string, encoder: 
   }
 }
 
+function writePrivateStatics(subject: AnyFunction, names: readonly string[], encoder: Encoder): void {
+  encoder.uint(names.length);
+  if (names.length === 0) return;
+  const values = inspectPrivate(subject);
+  for (const name of names) encoder.value(values.get(name), `.${name}`);
+}
+
 /** Properties of its own, and what has been put on its prototype. */
 function writeParts(subject: AnyFunction, itsClass: ClassSource | undefined, encoder: Encoder): void {
   const inText =
@@ -186,6 +195,7 @@ function writeParts(subject: AnyFunction, itsClass: ClassSource | undefined, enc
   const old = itsClass === undefined ? prototypeOfKind(subject) : { ofFunction: undefined, ofPrototype: undefined };
   encoder.value(old.ofFunction, " (what it inherits from)");
   encoder.value(old.ofPrototype, ".prototype (what it inherits from)");
+  writeIntegrity(subject, encoder);
 }
 
 export function readByValue(decoder: Decoder): object {
@@ -205,9 +215,13 @@ export function readByValue(decoder: Decoder): object {
   const heritage = heritages[decoder.uint()];
   const keys = Array.from({ length: Math.min(decoder.uint(), 10_000) }, () => decoder.value());
   const outerArguments = decoder.uint() === 1 ? (decoder.value() as unknown[]) : undefined;
-  const ofClass = mark === "" ? [] : [...keys.map((_, at) => keyName(mark, at)), heritageName(mark)];
+  const ofClass = mark === "" ? [] : [...keys.map((_, at) => keyName(mark, at)), heritageName(mark), plantName(mark)];
+  const plants: ((value: unknown) => void)[] = [];
   const given = [...ofClass, ...(meta === "" ? [] : [meta])];
-  const values = [...(mark === "" ? [] : [...keys, function () {}]), ...(meta === "" ? [] : [importMetaOf(file)])];
+  const values = [
+    ...(mark === "" ? [] : [...keys, function () {}, (plant: (value: unknown) => void) => void plants.push(plant)]),
+    ...(meta === "" ? [] : [importMetaOf(file)]),
+  ];
   const source: Source = { form, text, file, line, column, strict, names, given };
   const { made, set } = rebuild(source, values, [...new Set(shared.map(({ scope }) => scope))], outerArguments);
   decoder.adopt(made);
@@ -218,6 +232,9 @@ export function readByValue(decoder: Decoder): object {
   for (const { scope, name: sharedName } of shared) {
     if (decoder.uint() === 1) Reflect.set(scope, sharedName, readVariable(sharedName, file, bindings, decoder));
   }
+  const planted = decoder.uint();
+  if (planted !== plants.length) decoder.malformed("a class has other private fields than its text");
+  for (const plant of plants) plant(decoder.value());
   if (typeof name === "string" && made.name !== name) {
     Object.defineProperty(made, "name", { value: name, configurable: true });
   }
@@ -274,4 +291,5 @@ function readParts(made: AnyFunction, decoder: Decoder): void {
   const ofPrototype = decoder.value();
   if (typeof ofFunction === "function") Object.setPrototypeOf(made, ofFunction);
   if (typeof ofPrototype === "object" && ofPrototype !== null) Object.setPrototypeOf(prototype as object, ofPrototype);
+  readIntegrity(made, decoder);
 }

@@ -5,6 +5,7 @@
  * Guarantees: what never changes (text, place, names) is found out once a function; values are read each time.
  * Leaves to others: how the pieces are written (`function-kind.ts`).
  */
+import { Module } from "node:module";
 import { inspectFunction, type Inspected, type Scope } from "./inspection.ts";
 import { placeOfFunction, type Place } from "./by-reference.ts";
 import { isPristineGlobal } from "./globals.ts";
@@ -52,7 +53,9 @@ export type Variable =
       readonly changing?: boolean;
     }
   | { readonly how: "binding"; readonly name: string; readonly binding: ImportBinding }
-  | { readonly how: "require"; readonly name: string };
+  | { readonly how: "require"; readonly name: string }
+  /** `module` of a CommonJS file. */
+  | { readonly how: "module"; readonly name: string; readonly exports: unknown };
 
 const copies = new WeakMap<object, CopyNotes>();
 const anatomies = new WeakMap<object, Anatomy>();
@@ -212,6 +215,7 @@ function variable(
   if (name === "require" && typeof value === "function" && "cache" in value && "resolve" in value) {
     return { how: "require", name };
   }
+  if (name === "module" && value instanceof Module) return { how: "module", name, exports: value.exports };
   if (anatomy.copy !== undefined || !isAssigned(name, anatomy.file))
     return { how: "value", name, value, scope: undefined };
   if (topLevel) return { how: "value", name, value, scope: scopeOfScript(inspected.scriptId) };

@@ -7,6 +7,7 @@
  *   - the heritage becomes a placeholder: it is not evaluated again, and set afterwards (a class may reach itself
  *     through its heritage's fields);
  *   - static blocks and public static fields are blanked: their results are copied, their side effects not repeated;
+ *   - private static fields take the values that they have;
  *   - computed names of methods become the keys that they came to.
  */
 import type { SourceForm } from "./source-forms.ts";
@@ -19,6 +20,8 @@ export interface ClassSource {
   /** The keys that computed names came to, in the order of `keyName(mark, 0)`, `keyName(mark, 1)`, … in the text. */
   readonly keys: readonly (string | symbol)[];
   readonly heritage: "none" | "null" | "class";
+  /** Private static fields, `#x`, in the order in which the text hands out setters of theirs. */
+  readonly privateStatics: readonly string[];
   /** Keys that the text itself defines, on the class and on its prototype: their values are not copied. */
   readonly ownStatic: ReadonlySet<string | symbol>;
   readonly ownPrototype: ReadonlySet<string | symbol>;
@@ -30,6 +33,11 @@ export function heritageName(mark: string): string {
   return `${mark}heritage`;
 }
 
+/** Takes the setters of private static fields. */
+export function plantName(mark: string): string {
+  return `${mark}plant`;
+}
+
 export function keyName(mark: string, index: number): string {
   return `${mark}key${index}`;
 }
@@ -37,6 +45,7 @@ export function keyName(mark: string, index: number): string {
 export function classSource(form: SourceForm, subject: object): ClassSource | ClassProblem {
   const edits: { start: number; end: number; text: string }[] = [];
   const keys: (string | symbol)[] = [];
+  const privateStatics: string[] = [];
   const own = {
     static: new Set<string | symbol>(["prototype", "length", "name"]),
     prototype: new Set<string | symbol>(),
@@ -44,7 +53,12 @@ export function classSource(form: SourceForm, subject: object): ClassSource | Cl
   own.prototype.add("constructor");
   const { node, base } = form;
   let mark = "$";
-  while (form.text.includes(`${mark}key`) || form.text.includes(heritageName(mark))) mark += "_";
+  while (
+    form.text.includes(`${mark}key`) ||
+    form.text.includes(heritageName(mark)) ||
+    form.text.includes(plantName(mark))
+  )
+    mark += "_";
   const superClass = node["superClass"];
   let heritage: ClassSource["heritage"] = "none";
   if (isNode(superClass)) {
@@ -65,8 +79,14 @@ export function classSource(form: SourceForm, subject: object): ClassSource | Cl
     const isPrivate = key.type === "PrivateIdentifier";
     if (member.type === "PropertyDefinition") {
       if (isStatic && !isPrivate) edits.push({ start: member.start, end: member.end, text: ";" });
-      else if (isStatic) return privateStatic(key);
-      else if (member["computed"] === true) return computedField();
+      else if (isStatic) {
+        const name = `#${key["name"] as string}`;
+        const value = member["value"];
+        // The text hands out a setter, in the place of what the value was made by.
+        const setter = `=${plantName(mark)}($=>{this.${name}=$})`;
+        edits.push({ start: key.end, end: isNode(value) ? value.end : key.end, text: setter });
+        privateStatics.push(name);
+      } else if (member["computed"] === true) return computedField();
       continue;
     }
     if (isPrivate) continue;
@@ -90,6 +110,7 @@ export function classSource(form: SourceForm, subject: object): ClassSource | Cl
     mark,
     keys,
     heritage,
+    privateStatics,
     ownStatic: own.static,
     ownPrototype: own.prototype,
   };
@@ -122,13 +143,6 @@ function edited(text: string, base: number, edits: readonly { start: number; end
     at = end;
   }
   return result + text.slice(at);
-}
-
-function privateStatic(key: AnyNode): ClassProblem {
-  return {
-    why: `it has a private static field (#${key["name"] as string}), whose value cannot be set from outside`,
-    remedy: "make the field public, or move the class to a module of its own and export it",
-  };
 }
 
 function computedField(): ClassProblem {

@@ -11,7 +11,7 @@ import { types } from "node:util";
 import type { Place } from "./by-reference.ts";
 import { readByValue, writeByValue } from "./by-value.ts";
 import { capture, describePlace, isNativeFunction, knownPlace, type AnyFunction } from "./capture.ts";
-import { globalAt, globalPathOf, type GlobalPath } from "./globals.ts";
+import { deepGlobalPathOf, globalAt, globalPathOf, type GlobalPath } from "./globals.ts";
 import { inspectBound } from "./inspection.ts";
 import { proxyRefusal, registerKind, type Decoder, type Encoder } from "./kinds.ts";
 import { originalOf, tagOf } from "./origin-tags.ts";
@@ -47,7 +47,13 @@ function encode(subject: AnyFunction, encoder: Encoder): void {
   if (goesHome(subject, encoder)) return;
   if (isNativeFunction(subject) && encodeBound(subject, encoder)) return;
   const captured = capture(subject);
-  if ("why" in captured) encoder.refuse(captured);
+  if ("why" in captured) {
+    const inside = deepGlobalPathOf(subject);
+    if (inside === undefined) encoder.refuse(captured);
+    encoder.uint(way.global);
+    writeGlobal(inside, encoder);
+    return;
+  }
   const { place } = captured.anatomy;
   if (place !== undefined) {
     encoder.uint(way.place);

@@ -71,6 +71,14 @@ function intrinsicTable(): Map<object, GlobalPath> {
     membersOf(owner.prototype, name, ["prototype"]);
   }
   membersOf(unnamed["%IteratorPrototype%"]!(), "%IteratorPrototype%", []);
+  for (const root of ["process", "console"]) {
+    const owner = Reflect.get(globalThis, root) as object;
+    for (const [key, { value }] of Object.entries(Object.getOwnPropertyDescriptors(owner))) {
+      if (typeof value === "function") note(value, root, [key]);
+    }
+  }
+  note(process.env, "process", ["env"]);
+  note(process.hrtime.bigint, "process", ["hrtime", "bigint"]);
   return (intrinsics = table);
 }
 
@@ -107,11 +115,62 @@ function moduleTable(): Map<object, GlobalPath> {
   return modules;
 }
 
+let inModules: Map<object, GlobalPath> | undefined;
+let inModulesSeen: Map<object, GlobalPath> | undefined;
+
+/**
+ * What is inside the exports of `node:` modules: `fs.promises.readFile`, `path.posix.join`, `Readable.from`. It takes
+ * milliseconds to list, so it is to be asked last.
+ */
+export function deepGlobalPathOf(value: object): GlobalPath | undefined {
+  const exported = moduleTable();
+  if (inModules === undefined || inModulesSeen !== exported) {
+    inModulesSeen = exported;
+    inModules = new Map();
+    for (const [owner, path] of exported) {
+      if (!path.root.startsWith("node:")) continue;
+      noteMembers(owner, path, inModules);
+      if (typeof owner === "function" && isObject(owner.prototype)) {
+        noteMembers(owner.prototype, { root: path.root, keys: [...path.keys, "prototype"] }, inModules);
+      }
+    }
+    const { promises } = process.getBuiltinModule("node:fs");
+    noteMembers(promises, { root: "node:fs", keys: ["promises"] }, inModules);
+  }
+  return inModules.get(value);
+}
+
+function noteMembers(owner: object, { root, keys }: GlobalPath, table: Map<object, GlobalPath>): void {
+  for (const [key, { value }] of Object.entries(Object.getOwnPropertyDescriptors(owner))) {
+    if (typeof value === "function" && key !== "constructor" && !table.has(value)) {
+      table.set(value, { root, keys: [...keys, key] });
+    }
+  }
+}
+
+/** Objects that are read from globalThis only when one of their class turns up: to read them may load a lot. */
+const lateObjects: Readonly<Record<string, readonly string[]>> = {
+  Crypto: ["crypto"],
+  SubtleCrypto: ["crypto", "subtle"],
+  Performance: ["performance"],
+  Navigator: ["navigator"],
+};
+
+function lateObject(value: object): GlobalPath | undefined {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (!isObject(prototype) || prototype === Object.prototype) return undefined;
+  const owner: unknown = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value;
+  const path = typeof owner === "function" ? lateObjects[owner.name] : undefined;
+  const [root, ...keys] = path ?? [];
+  if (root === undefined || !pristine.has(root)) return undefined;
+  return globalAt({ root, keys }) === value ? { root, keys } : undefined;
+}
+
 /** Undefined when it is nothing that every process has. */
 export function globalPathOf(value: object): GlobalPath | undefined {
   const known = intrinsicTable().get(value);
   if (known !== undefined) return known;
-  if (typeof value !== "function") return moduleTable().get(value);
+  if (typeof value !== "function") return moduleTable().get(value) ?? lateObject(value);
   const { name } = value;
   if (typeof name === "string" && /^[\w$]+$/.test(name) && isNative(value) && isOwnGlobal(name, value)) {
     return { root: name, keys: [] };

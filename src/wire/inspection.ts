@@ -175,6 +175,17 @@ export function inspectBound(subject: object): BoundParts | undefined {
   });
 }
 
+/** The values of an object's private fields, by `#name`. */
+export function inspectPrivate(subject: object): ReadonlyMap<string, unknown> {
+  return withRemote(subject, (objectId) => {
+    const { privateProperties = [] } = post<{ privateProperties?: { name: string; value?: RemoteObject }[] }>(
+      "Runtime.getProperties",
+      { objectId, ownProperties: true },
+    );
+    return new Map(privateProperties.map(({ name, value }) => [name, handOverValue(value)]));
+  });
+}
+
 /** Primitives come as text where JSON has no word for them. */
 function handOverValue(remote: (RemoteObject & { unserializableValue?: string; type?: string }) | undefined): unknown {
   const text = remote?.unserializableValue;

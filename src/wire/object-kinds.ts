@@ -14,7 +14,7 @@ import { emptyError, readErrorBody, writeErrorBody } from "./errors.ts";
 import { readGlobal, readPlace, writeGlobal, writePlace } from "./function-kind.ts";
 import { globalPathOf, plainGlobalPathOf } from "./globals.ts";
 import { proxyRefusal, registerKind, type Decoder, type Encoder } from "./kinds.ts";
-import { readProperties, writeProperties } from "./properties.ts";
+import { readIntegrity, readProperties, writeIntegrity, writeProperties } from "./properties.ts";
 import { sourceForm } from "./source-forms.ts";
 
 /** Registered first, so asked last. */
@@ -80,8 +80,20 @@ function isPrototype(value: object): value is object {
   return typeof constructor === "function" && (constructor as { prototype?: unknown }).prototype === value;
 }
 
-type Base = "object" | "error" | "array" | "map" | "set" | "date" | "regExp" | "view" | "emitter";
-const bases: readonly Base[] = ["object", "error", "array", "map", "set", "date", "regExp", "view", "emitter"];
+type Base = "object" | "error" | "array" | "map" | "set" | "date" | "regExp" | "view" | "emitter" | "url" | "query";
+const bases: readonly Base[] = [
+  "object",
+  "error",
+  "array",
+  "map",
+  "set",
+  "date",
+  "regExp",
+  "view",
+  "emitter",
+  "url",
+  "query",
+];
 
 /** EventEmitter's own symbols: they mean something in this process only, and every emitter has them. */
 const emitterSymbols: ReadonlySet<symbol> = new Set(Object.getOwnPropertySymbols(new EventEmitter()));
@@ -98,7 +110,9 @@ function baseOf(value: object): Base {
   if (types.isDate(value)) return "date";
   if (types.isRegExp(value)) return "regExp";
   if (ArrayBuffer.isView(value) && !types.isDataView(value)) return "view";
-  return value instanceof EventEmitter ? "emitter" : "object";
+  if (value instanceof EventEmitter) return "emitter";
+  if (value instanceof URL) return "url";
+  return value instanceof URLSearchParams ? "query" : "object";
 }
 
 /** The classes from the instance's own up to the built-in one, which is left out. */
@@ -136,6 +150,8 @@ const travelling: ReadonlySet<unknown> = new Set<unknown>([
   Date,
   RegExp,
   EventEmitter,
+  URL,
+  URLSearchParams,
   Object.getPrototypeOf(Uint8Array),
   Int8Array,
   Uint8Array,
@@ -177,6 +193,8 @@ function encodeInstance(value: object, encoder: Encoder): void {
   const base = baseOf(value);
   encoder.uint(bases.indexOf(base));
   if (base === "date") encoder.value((value as Date).getTime(), "");
+  if (base === "url") encoder.string((value as URL).href);
+  if (base === "query") encoder.string(URLSearchParams.prototype.toString.call(value));
   if (base === "regExp") {
     encoder.string((value as RegExp).source);
     encoder.string((value as RegExp).flags);
@@ -198,9 +216,15 @@ function encodeInstance(value: object, encoder: Encoder): void {
   const inBase =
     base === "view" ? (key: string | symbol): boolean => typeof key === "string" && /^\d+$/.test(key) : undefined;
   const keys = Reflect.ownKeys(value).filter(
-    (key) => inBase?.(key) !== true && !(typeof key === "symbol" && emitterSymbols.has(key)),
+    (key) => inBase?.(key) !== true && !(typeof key === "symbol" && (emitterSymbols.has(key) || ofUrls(base))),
   );
   writeProperties(value, keys, encoder);
+  writeIntegrity(value, encoder);
+}
+
+/** Where Node keeps what a URL is in properties, they are symbols of its own. */
+function ofUrls(base: Base): boolean {
+  return base === "url" || base === "query";
 }
 
 function builtInViewName(value: object): string {
@@ -234,6 +258,7 @@ function decodeInstance(decoder: Decoder): object {
   }
   if (base === "set") for (const value of decoder.value() as unknown[]) Set.prototype.add.call(shell, value);
   readProperties(shell, decoder);
+  readIntegrity(shell, decoder);
   return shell;
 }
 
@@ -258,6 +283,10 @@ function shellOf(base: Base | undefined, decoder: Decoder): object {
       const buffer = decoder.value();
       return new View(buffer, decoder.uint(), decoder.uint());
     }
+    case "url":
+      return new URL(decoder.string());
+    case "query":
+      return new URLSearchParams(decoder.string());
     case "emitter": {
       const emitter = new EventEmitter();
       for (const key of Object.keys(emitter)) Reflect.deleteProperty(emitter, key);

@@ -51,3 +51,17 @@ function accessorPart(decoder: Decoder): (() => unknown) | undefined {
   if (part !== undefined && typeof part !== "function") decoder.malformed("a getter or setter is no function");
   return part as (() => unknown) | undefined;
 }
+
+/** Extensible, not extensible, sealed, frozen. */
+export function writeIntegrity(owner: object, encoder: Encoder): void {
+  encoder.uint(Object.isExtensible(owner) ? 0 : Object.isFrozen(owner) ? 3 : Object.isSealed(owner) ? 2 : 1);
+}
+
+export function readIntegrity(owner: object, decoder: Decoder): void {
+  const level = decoder.uint();
+  // Last of all: what contains it in a cycle may still have to set its properties.
+  if (level > 0) {
+    const change = level === 1 ? Object.preventExtensions : level === 2 ? Object.seal : Object.freeze;
+    decoder.afterwards(() => change(owner));
+  }
+}

@@ -3,14 +3,15 @@
  *
  * Runs in: both.
  */
-import { createRequire } from "node:module";
+import { createRequire, Module } from "node:module";
+import { fileURLToPath } from "node:url";
 import { placeInRequired, placeOfNamespace, type Place } from "./by-reference.ts";
 import type { AnyFunction, Variable } from "./capture.ts";
 import { globalAt, globalPathOf } from "./globals.ts";
 import type { Decoder, Encoder } from "./kinds.ts";
 import type { ImportBinding } from "./module-tables.ts";
 
-const way = { value: 0, binding: 1, require: 2, place: 3, global: 4 } as const;
+const way = { value: 0, binding: 1, require: 2, place: 3, global: 4, module: 5 } as const;
 
 /** @param where names the function in errors; @param file the module whose imports are meant */
 export function writeVariable(variable: Variable, where: string, file: string, encoder: Encoder): void {
@@ -18,6 +19,12 @@ export function writeVariable(variable: Variable, where: string, file: string, e
   const step = ` variable "${name}" used by ${where}`;
   if (variable.how === "require") {
     encoder.uint(way.require);
+    return;
+  }
+  if (variable.how === "module") {
+    encoder.uint(way.module);
+    const exports: Variable = { how: "value", name: `${name}.exports`, value: variable.exports, scope: undefined };
+    writeVariable(exports, where, file, encoder);
     return;
   }
   if (variable.how === "binding") {
@@ -91,6 +98,8 @@ export function readVariable(
       bindings.set(name, { specifier, imported, ...(attributes === undefined ? {} : { attributes }) });
       return imported === "*" ? namespace : namespace[imported];
     }
+    case way.module:
+      return moduleOf(file, readVariable(name, file, new Map(), decoder));
     case way.require:
       return createRequire(file);
     case way.place:
@@ -103,6 +112,13 @@ export function readVariable(
     default:
       return decoder.malformed(`the variable ${name} comes in no way that is known`);
   }
+}
+
+/** What `module` is in a file, for a function that was written there. */
+function moduleOf(file: string, exports: unknown): Module {
+  const filename = file.startsWith("file:") ? fileURLToPath(file) : file;
+  const made = new Module(filename);
+  return Object.assign(made, { filename, exports, loaded: true, require: createRequire(file) });
 }
 
 const natural: ReadonlySet<unknown> = new Set([
