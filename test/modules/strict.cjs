@@ -1,0 +1,6 @@
+#!/usr/bin/env node
+"use strict";
+exports.handOut = () =>
+  function () {
+    return this;
+  };
