@@ -50,10 +50,12 @@ function candidates(path: string | undefined): string[] {
 
 /** A module whose top level is on the stack, or awaits: to import it would wait for itself, or start it again. */
 export function isEvaluating(url: string): boolean {
-  const limit = Error.stackTraceLimit;
+  const { stackTraceLimit, prepareStackTrace } = Error;
   Error.stackTraceLimit = 200;
+  Reflect.set(Error, "prepareStackTrace", undefined); // The program's own may make no text of it.
   const { stack = "" } = new Error();
-  Error.stackTraceLimit = limit;
+  Error.stackTraceLimit = stackTraceLimit;
+  Reflect.set(Error, "prepareStackTrace", prepareStackTrace);
   const top = `${url}:`;
   // The top level of a module is the only frame that has no name.
   return stack.split("\n").some((line) => {

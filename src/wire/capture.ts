@@ -7,8 +7,9 @@
  */
 import { Module } from "node:module";
 import { inspectFunction, type Inspected, type Scope } from "./inspection.ts";
-import { placeOfFunction, type Place } from "./by-reference.ts";
+import { isMain, placeOfFunction, type Place } from "./by-reference.ts";
 import { isPristineGlobal } from "./globals.ts";
+import { immutableNames } from "./immutable-names.ts";
 import { moduleTables, type ImportBinding } from "./module-tables.ts";
 import type { Refusal } from "./kinds.ts";
 import { scriptUrl } from "./scripts.ts";
@@ -81,8 +82,56 @@ export function knownPlace(subject: AnyFunction): Place | undefined {
   return anatomies.get(subject)?.place;
 }
 
+/** Functions of whose variables none can change: looked into once. */
+const settled = new WeakMap<object, Captured>();
+const seen = new WeakMap<object, number>();
+
 /** A refusal, where the function cannot be taken to pieces. */
 export function capture(subject: AnyFunction): Captured | Refusal {
+  const known = settled.get(subject);
+  if (known !== undefined) return known;
+  const captured = lookInto(subject);
+  if ("why" in captured) return captured;
+  // At the second time, since most are sent once; and then never again: what was too early only stays slow.
+  const times = (seen.get(subject) ?? 0) + 1;
+  if (times <= 2) seen.set(subject, times);
+  if (times === 2 && isSettled(captured)) settled.set(subject, onlyUsed(captured));
+  return captured;
+}
+
+function isSettled({ anatomy, inspected }: Captured): boolean {
+  const { form, file, line, column, copy, place } = anatomy;
+  if (copy !== undefined || place !== undefined) return false;
+  // A function of a module that may still finish, and then is one to import, is looked at again.
+  if (!isMain(file) && moduleTables(file)?.exports.size !== 0) return false;
+  const immutable = immutableNames(file, form.text, { line, column });
+  if (immutable === undefined) return false;
+  return [...form.surroundings.names].every((name) => {
+    const scope = inspected.scopes.find(
+      ({ variables, description }) => description !== "Global" && has(variables, name),
+    );
+    if (scope === undefined) return name in globalThis && isPristineGlobal(name);
+    try {
+      // Node 20 shows a variable that has no value yet as undefined.
+      return immutable.has(name) && scope.variables[name] !== undefined;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** The same without the variables that the function does not use, which would be kept alive. */
+function onlyUsed({ anatomy, inspected }: Captured): Captured {
+  const scopes = inspected.scopes.map(({ description, variables }) => {
+    const used = Object.create(null) as Record<string, unknown>;
+    if (description === "Global") return { description, variables: used };
+    for (const name of anatomy.form.surroundings.names) if (has(variables, name)) used[name] = variables[name];
+    return { description, variables: used };
+  });
+  return { anatomy, inspected: { ...inspected, scopes } };
+}
+
+function lookInto(subject: AnyFunction): Captured | Refusal {
   const inspected = inspectFunction(subject);
   if (inspected === undefined) return native(subject);
   let anatomy = anatomies.get(subject);

@@ -8,7 +8,7 @@
  * (`rebuild.ts`), the layout by value (`by-value.ts`).
  */
 import { types } from "node:util";
-import type { Place } from "./by-reference.ts";
+import { placeInRequired, type Place } from "./by-reference.ts";
 import { readByValue, writeByValue } from "./by-value.ts";
 import { capture, describePlace, isNativeFunction, knownPlace, type AnyFunction } from "./capture.ts";
 import { deepGlobalPathOf, globalAt, globalPathOf, type GlobalPath } from "./globals.ts";
@@ -38,7 +38,7 @@ function encode(subject: AnyFunction, encoder: Encoder): void {
     writeGlobal(global, encoder);
     return;
   }
-  const known = knownPlace(subject);
+  const known = knownPlace(subject) ?? placeInRequired(subject);
   if (known !== undefined) {
     encoder.uint(way.place);
     writePlace(known, encoder);

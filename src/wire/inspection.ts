@@ -59,8 +59,8 @@ function connected(): Session {
     made.connect();
   } catch (cause) {
     throw new UnserializableError(
-      `Cannot look into a function: the inspector is not available in this process\n` +
-        `  do this:  move the function to a module of its own and export it, or start Node with --allow-inspector`,
+      `Cannot look into a function: the inspector is not available in this process, and without it only functions that CommonJS modules export, and standard ones, can be sent\n` +
+        `  do this:  start Node without --permission, or with --allow-inspector where it has that flag, or export the function from a CommonJS module`,
       { cause },
     );
   }
