@@ -6,7 +6,7 @@
  */
 import { realpathSync } from "node:fs";
 import { createRequire } from "node:module";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { inspectFunction, type Inspected } from "./inspection.ts";
 import type { ModuleReference } from "./kinds.ts";
 import { anonymousDefault, moduleTables, positionAt } from "./module-tables.ts";
@@ -56,11 +56,12 @@ export function isEvaluating(url: string): boolean {
   const { stack = "" } = new Error();
   Error.stackTraceLimit = stackTraceLimit;
   Reflect.set(Error, "prepareStackTrace", prepareStackTrace);
-  const top = `${url}:`;
+  // With source maps a frame names the path, not the URL.
+  const tops = [`${url}:`, ...(url.startsWith("file:") ? [`${fileURLToPath(url.split(/[?#]/)[0]!)}:`] : [])];
   // The top level of a module is the only frame that has no name.
   return stack.split("\n").some((line) => {
-    const place = line.replace(/^\s+at (?:async )?/, "");
-    return place.startsWith(top);
+    const place = line.replace(/^\s+at (?:async )?(?:<anonymous> \()?/, "");
+    return tops.some((top) => place.startsWith(top));
   });
 }
 

@@ -14,6 +14,7 @@ import { setTag, tagOf } from "./origin-tags.ts";
 import { readIntegrity, readProperties, writeIntegrity, writeProperties } from "./properties.ts";
 import { importMetaOf, rebuild, type Source } from "./rebuild.ts";
 import { sourceForm, type Form, type SourceForm } from "./source-forms.ts";
+import { sourceMapOf, useSourceMap } from "./source-maps.ts";
 import { withScopes } from "./shared-variables.ts";
 import { isNode } from "./syntax.ts";
 import { prototypeOfKind, readVariable, writeVariable } from "./variables.ts";
@@ -22,6 +23,9 @@ const forms: readonly Form[] = ["function", "class", "method"];
 const heritages = ["none", "null", "class"] as const;
 /** Both sides' list of the scopes of one message. */
 const scopeTable = {};
+
+/** The files whose source maps are in the message already. */
+const mapTable = {};
 
 interface Scopes {
   readonly numbers: Map<object, number>;
@@ -50,6 +54,9 @@ export function writeByValue(subject: AnyFunction, captured: Captured, encoder: 
   const { form } = edited;
   encoder.string(form.text);
   encoder.string(anatomy.file);
+  const mapped = encoder.store(mapTable, () => new Set<string>());
+  encoder.string(mapped.has(anatomy.file) ? "" : sourceMapOf(anatomy.file));
+  mapped.add(anatomy.file);
   encoder.uint(anatomy.line);
   encoder.value(anatomy.column, "");
   encoder.uint(forms.indexOf(form.form));
@@ -202,6 +209,8 @@ export function readByValue(decoder: Decoder): object {
   const tag = { home: decoder.string(), number: decoder.uint() };
   const text = decoder.string();
   const file = decoder.string();
+  const map = decoder.string();
+  if (map !== "") useSourceMap(file, map);
   const line = decoder.uint();
   const column = decoder.value();
   const form = forms[decoder.uint()];
