@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { Process } from "#src/index.js";
 import { decodeSync, encode, decode } from "#src/wire/codec.js";
 import { projectRoot } from "../support/project.ts";
+import { afterwards, duringEvaluation, inCallbackDuringEvaluation } from "../modules/still-evaluating.ts";
 import byDefault, { bag } from "../modules/defaults.ts";
 
 /** They are not compiled. */
@@ -218,4 +219,8 @@ test("a copy of a copy is as good as the copy: import.meta, heritage, computed n
   const second = decodeSync(encode(first).bytes) as typeof first;
   second.up();
   assert.deepEqual([first.read(), second.read()], [1, 2]);
+});
+
+test("exports of a module go by value while it is evaluated, and by reference afterwards, from anonymous callbacks too", () => {
+  assert.deepEqual([duringEvaluation, inCallbackDuringEvaluation, afterwards()], [false, false, true]);
 });

@@ -37,4 +37,7 @@ test("a TypeScript main under tsx: spawn is taken by itself, and places are thos
   assert.deepEqual([code, stderr.replace(/^.*(?:DEP0205|trace-deprecation).*\n/gm, "")], [0, ""]);
   const answer = JSON.parse(stdout) as unknown[];
   assert.deepEqual(answer.slice(0, 4), expected);
+  const lines = readFileSync(main("typescript-main.ts"), "utf8").split("\n");
+  const line = 1 + lines.findIndex((text) => text.includes('new Error("here")'));
+  assert.match(String(answer[4]), new RegExp(`typescript-main\\.ts:${line}:`));
 });
