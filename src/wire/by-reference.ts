@@ -152,7 +152,8 @@ export function placeInRequired(subject: object): Place | undefined {
     requiredSeen = loaded.length;
     required = new WeakMap();
     for (const module of loaded) {
-      if (module === undefined) continue;
+      // A JSON module that was imported is there without a file name.
+      if (module === undefined || typeof module.filename !== "string") continue;
       if (!module.loaded) requiredSeen = -1; // Still evaluating: to be looked at again.
       else if (!isMain(pathToFileURL(module.filename).href)) note(module);
     }

@@ -97,13 +97,13 @@ function editedForm(
       encoder.refuse({ subject: `the class ${describePlace(subject, anatomy)}`, ...source });
     }
     itsClass = source;
-    form = sourceForm(source.text) ?? form;
+    form = reparsed(source.text, subject, anatomy, encoder);
   }
   const key = form.node["key"];
   if (form.form === "method" && form.node["computed"] === true && isNode(key)) {
     // What the name was computed from is not there any more: any name does, since it is set afterwards.
     const { start, end } = key;
-    form = sourceForm(replaced(form, start, end, "0")) ?? form;
+    form = reparsed(replaced(form, start, end, "0"), subject, anatomy, encoder);
   }
   let meta = anatomy.copy?.meta ?? "";
   const metas = form.surroundings.importMeta;
@@ -111,9 +111,20 @@ function editedForm(
     meta = freshName("$importMeta", form.text, "import.meta".length);
     let at = form;
     for (const { start, end } of metas) at = { ...at, text: replaced(at, start, end, meta) };
-    form = sourceForm(at.text) ?? form;
+    form = reparsed(at.text, subject, anatomy, encoder);
   }
   return { form, class: itsClass, meta };
+}
+
+/** An edit that makes no sense must not go unseen: evaluated as it was, the text would do what it did once more. */
+function reparsed(text: string, subject: AnyFunction, anatomy: Captured["anatomy"], encoder: Encoder): SourceForm {
+  const form = sourceForm(text);
+  if (form !== undefined) return form;
+  return encoder.refuse({
+    subject: `the function or class ${describePlace(subject, anatomy)}`,
+    why: "its text is of a kind that the library cannot prepare for another process",
+    remedy: "move it to a module of its own and export it",
+  });
 }
 
 /** The text with another piece from `start` to `end` of its tree; line ends stay, and columns where they can. */

@@ -81,10 +81,9 @@ export function classSource(form: SourceForm, subject: object): ClassSource | Cl
       if (isStatic && !isPrivate) edits.push({ start: member.start, end: member.end, text: ";" });
       else if (isStatic) {
         const name = `#${key["name"] as string}`;
-        const value = member["value"];
         // The text hands out a setter, in the place of what the value was made by.
-        const setter = `=${plantName(mark)}($=>{this.${name}=$})`;
-        edits.push({ start: key.end, end: isNode(value) ? value.end : key.end, text: setter });
+        const setter = `=${plantName(mark)}($=>{this.${name}=$});`;
+        edits.push({ start: key.end, end: member.end, text: setter });
         privateStatics.push(name);
       } else if (member["computed"] === true) return computedField();
       continue;

@@ -5,6 +5,7 @@ import { promises, promises as fsPromises } from "node:fs";
 import { createRequire } from "node:module";
 import path, { join } from "node:path";
 import { test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { Process } from "#src/index.js";
 import { decodeSync, encode, decode } from "#src/wire/codec.js";
 import { projectRoot } from "../support/project.ts";
@@ -223,4 +224,23 @@ test("a copy of a copy is as good as the copy: import.meta, heritage, computed n
 
 test("exports of a module go by value while it is evaluated, and by reference afterwards, from anonymous callbacks too", () => {
   assert.deepEqual([duringEvaluation, inCallbackDuringEvaluation, afterwards()], [false, false, true]);
+});
+
+test("the initialiser of a private static field is not evaluated again, however it is written", () => {
+  let evaluated = 0;
+  class Meter {
+    static #first = (evaluated++, 2);
+    static #second = evaluated++;
+    static sum(): number {
+      return Meter.#first + Meter.#second;
+    }
+  }
+  const Copy = decodeSync(encode(Meter).bytes) as typeof Meter;
+  assert.deepEqual([Copy.sum(), evaluated], [3, 2]);
+});
+
+test("functions cross in a program that has imported JSON", async () => {
+  await import(pathToFileURL(join(projectRoot, "package.json")).href, { with: { type: "json" } });
+  const word = "sent";
+  assert.equal((decodeSync(encode(() => word).bytes) as () => string)(), "sent");
 });
