@@ -244,3 +244,10 @@ test("functions cross in a program that has imported JSON", async () => {
   const word = "sent";
   assert.equal((decodeSync(encode(() => word).bytes) as () => string)(), "sent");
 });
+
+test("the example of docs/functions.md answers what it says", async () => {
+  let total = 0;
+  const add = (n: number): number => (total += n);
+  assert.deepEqual(await inChild(() => [add(1), add(2), total]), [1, 3, 3]);
+  assert.equal(total, 0);
+});
