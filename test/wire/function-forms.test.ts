@@ -119,16 +119,6 @@ test("variables whose names the library might use itself are the user's", async 
   assert.deepEqual(answer, [1, 2, 3, 4, 26, "string", true]);
 });
 
-test("a function inside a function expression sees that one's own name", async () => {
-  const outer = Object.assign(
-    function own(n: number): () => unknown {
-      return () => [own === own, (own as unknown as { label: string }).label, n];
-    },
-    { label: "mine" },
-  );
-  assert.deepEqual(await inChild(outer(3)), [true, "mine", 3]);
-});
-
 test("what is inside the exports of node: modules, and Node's own objects, are found on the other side", async () => {
   const { readFile } = fsPromises;
   const { join: joined } = path.posix;
