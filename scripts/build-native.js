@@ -18,19 +18,19 @@ const warnings = ["-Wall", "-Wextra", "-Werror"];
 /** @param {{ output?: string, flags?: string[] }} options flags in addition, for a build of another kind */
 export function buildNative({ output = join(root, "dist", "native", "node_multiprocessing.node"), flags = [] } = {}) {
   if (process.platform !== "linux") return;
-  const compiler = findCompiler();
+  const files = readdirSync(sources)
+    .filter((file) => /\.[ch]$/.test(file))
+    .sort();
+  const headers = join(dirname(createRequire(import.meta.url).resolve("node-api-headers/package.json")), "include");
+  const compiler = findCompiler(files, headers);
   if (compiler === undefined) {
     console.warn(
-      "node-multiprocessing: no C compiler was found, so the native addon is not built.\n" +
+      "node-multiprocessing: no C compiler with the C library's headers was found, so the native addon is not built.\n" +
         '  Processes are started by "spawn" (tens of milliseconds each instead of three), and what needs shared memory is not there.\n' +
         "  To have them, install one (on Debian: apt-get install gcc libc6-dev) and run npm ci again.",
     );
     return;
   }
-  const files = readdirSync(sources)
-    .filter((file) => /\.[ch]$/.test(file))
-    .sort();
-  const headers = join(dirname(createRequire(import.meta.url).resolve("node-api-headers/package.json")), "include");
   const command = [
     ...["-std=gnu11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", ...warnings, ...flags],
     ...["-isystem", headers],
@@ -50,9 +50,14 @@ export function buildNative({ output = join(root, "dist", "native", "node_multip
   writeFileSync(stampFile, stamp);
 }
 
-function findCompiler() {
+/** The first that has the headers which the sources ask for. */
+function findCompiler(files, headers) {
   const candidates = [process.env["CC"], "cc", "gcc", "clang"].filter(Boolean);
-  return candidates.find((name) => spawnSync(name, ["--version"], { stdio: "ignore" }).status === 0);
+  // One without the C library's headers (Debian's gcc alone) is none: asked here, so that -Werror stays loud.
+  const asked = files.flatMap((file) => readFileSync(join(sources, file), "utf8").match(/^#include <.*>/gm) ?? []);
+  const input = `#define _GNU_SOURCE\n${[...new Set(asked)].join("\n")}\n`;
+  const flags = ["-fsyntax-only", "-isystem", headers, "-xc", "-"];
+  return candidates.find((name) => spawnSync(name, flags, { input, stdio: ["pipe", "ignore", "ignore"] }).status === 0);
 }
 
 function stampOf(compiler, command, files) {
