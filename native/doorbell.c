@@ -63,7 +63,7 @@ static napi_value hush(napi_env env, napi_callback_info info) {
   char byte;
   mp_arguments(env, info, 1, arguments);
   int descriptor = mp_int(env, arguments[0]);
-  while (recv(descriptor, &byte, 1, MSG_DONTWAIT) >= 0 || errno == EINTR) continue;
+  while (recv(descriptor, &byte, 1, MSG_DONTWAIT) < 0 && errno == EINTR) continue;
   return NULL;
 }
 
@@ -113,7 +113,7 @@ static napi_value futex_wake(napi_env env, napi_callback_info info) {
 const mp_function mp_doorbell_functions[] = {
     {"openDoorbell", open_doorbell}, /* (address) -> descriptor of a socket bound to it, non-blocking */
     {"ring", ring},                  /* (own doorbell, address) -> false when nobody owns that address */
-    {"hush", hush},                  /* (own doorbell): forgets the rings so far */
+    {"hush", hush},                  /* (own doorbell): takes one ring off it */
     {"futexWait", futex_wait},       /* (Int32Array, index, expected, timeoutMs) -> 0 woken or changed, 1 time, 2 signal */
     {"futexWake", futex_wake},       /* (Int32Array, index, count) -> how many were woken */
     {NULL, NULL},

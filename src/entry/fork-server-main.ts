@@ -2,13 +2,14 @@
  * The program of a fork server: loads what its children are to share, then forks on request.
  *
  * Runs in: the fork server, as its main module; what follows `serve()` runs in each forked child.
- * Descriptor 3 is the connection to its owner, with which it ends. It runs no event loop while it serves: `serve()`
+ * Descriptor 3 is the connection to its owner, with which it ends; descriptor 4 is the family's memory. It runs no event loop while it serves: `serve()`
  * stays in native code, so that nothing of the user's can slow it down or change between two forks.
  */
 import { requireAddon } from "../host/addon.ts";
+import { inheritFamily } from "../memory/family.ts";
 import { becomeChild } from "../process/forked-child.ts";
 import { keepRandomUnused } from "../process/forked-random.ts";
-import { serverConnectionDescriptor } from "../process/fork-servers.ts";
+import { serverConnectionDescriptor, serverFamilyDescriptor } from "../process/fork-servers.ts";
 import { resolvingFile } from "../process/fork-server-preload.ts";
 import type { ServerReady, ServerSettings } from "../process/fork-server-protocol.ts";
 import { rehearse } from "../process/rehearsal.ts";
@@ -16,6 +17,7 @@ import { unsafeThreads } from "../process/fork-safety.ts";
 import { importFrom } from "../wire/modules.ts";
 
 const addon = requireAddon();
+inheritFamily(serverFamilyDescriptor);
 const packet = addon.receiveDescriptors(serverConnectionDescriptor);
 if (packet === null || packet === undefined) process.exit(0); // The owner has ended meanwhile.
 const settings = JSON.parse(Buffer.from(packet.bytes).toString()) as ServerSettings;

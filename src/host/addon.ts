@@ -59,6 +59,29 @@ export interface Addon {
   armLifeline(readEnd: number): boolean;
   /** Reaps a process that was left to this one; null when it was not, or has not ended. */
   reapOrphan(pid: number): { readonly code: number; readonly signal: number } | null;
+  /** A sparse anonymous file, closed on exec. */
+  memoryFile(name: string, sizeBytes: number): number;
+  /** Shared bytes of a file; unmapped when the ArrayBuffer is detached or collected. */
+  map(descriptor: number, offset: number, lengthBytes: number): ArrayBuffer;
+  /** Its length becomes 0. */
+  detach(buffer: ArrayBuffer): void;
+  /** Gives the pages of a range back; it then reads as zeros. */
+  punchHole(descriptor: number, offset: number, lengthBytes: number): void;
+  /** Takes the pages of a range now: ENOSPC or ENOMEM rather than a crash when they are touched. */
+  reserve(descriptor: number, offset: number, lengthBytes: number): void;
+  /** A POSIX shared memory segment; `create`: it must not exist, and has no size yet. */
+  openNamed(name: string, create: boolean): number;
+  unlinkNamed(name: string): void;
+  /** A doorbell bound to an abstract address, non-blocking. */
+  openDoorbell(address: Uint8Array): number;
+  /** Rings another's doorbell; false when nobody owns the address. */
+  ring(doorbell: number, address: Uint8Array): boolean;
+  /** Takes one ring off the own doorbell. */
+  hush(doorbell: number): void;
+  /** 0: woken, or the word is another already. 1: the time is up. 2: a signal came. */
+  futexWait(words: Int32Array, index: number, expected: number, timeoutMs: number): 0 | 1 | 2;
+  /** How many were woken. */
+  futexWake(words: Int32Array, index: number, count: number): number;
   capabilities(): { readonly pidfd: boolean; readonly pidfdInfo: boolean };
 }
 

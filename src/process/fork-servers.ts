@@ -13,6 +13,7 @@ import { after } from "../base/deadline.ts";
 import { deferred, type Deferred } from "../base/deferred.ts";
 import { MultiprocessingError } from "../base/errors.ts";
 import { requireAddon } from "../host/addon.ts";
+import { family } from "../memory/family.ts";
 import { withoutInspector } from "./exec-arguments.ts";
 import { ForkServer } from "./fork-server.ts";
 import { forkServerFlags } from "./fork-server-flags.ts";
@@ -21,8 +22,9 @@ import type { ServerReady, ServerSettings } from "./fork-server-protocol.ts";
 
 const program = fileURLToPath(new URL("../entry/fork-server-main.js", import.meta.url));
 
-/** The descriptor at which a server finds its owner. */
+/** The descriptors at which a server finds its owner, and the family's memory. */
 export const serverConnectionDescriptor = 3;
+export const serverFamilyDescriptor = 4;
 
 /** Preloading may be slow, but a module that never finishes must not hang its user. Arbitrary. */
 const longestPreloadMs = 300_000;
@@ -82,7 +84,7 @@ async function startServer(settings: ServerSettings): Promise<ForkServer> {
     const flags = forkServerFlags(process.execArgv, process.versions.node);
     child = spawn(process.execPath, [...flags, program], {
       argv0: process.argv0,
-      stdio: ["ignore", "inherit", "inherit", theirs],
+      stdio: ["ignore", "inherit", "inherit", theirs, family().descriptor],
       env: withoutInspector(process.env),
     });
   } catch (cause) {

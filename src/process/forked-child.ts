@@ -6,6 +6,7 @@
 import { readlinkSync } from "node:fs";
 import type { Addon, ForkedDescriptors } from "../host/addon.ts";
 import { isRunning } from "../host/process-facts.ts";
+import { leaveServersPlace } from "../memory/after-fork.ts";
 import { resetWireId } from "../wire/identity.ts";
 import { runChild } from "./child-runtime.ts";
 import { ControlEnd } from "./control-end.ts";
@@ -26,6 +27,7 @@ export function becomeChild(addon: Addon, { control, client }: ForkedDescriptors
   leaveByExit(addon, (code) => channel.send("exit", Uint8Array.of(code)));
   reseed({ preloaded });
   resetWireId();
+  leaveServersPlace();
   applySurroundings(channel.receive("surroundings"));
   adoptForkServer(client);
   void runChild(channel);

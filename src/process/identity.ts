@@ -3,6 +3,7 @@
  *
  * Runs in: every process. `child-runtime.ts` sets it in a child before any code of the user's runs.
  */
+import { setOwnerPid } from "../memory/participants.ts";
 import type { ProcessMark } from "../host/process-facts.ts";
 
 export interface Identity {
@@ -49,3 +50,5 @@ export function getpid(): number {
 export function getppid(): number {
   return identity.owner?.pid ?? process.ppid;
 }
+
+setOwnerPid(getppid);

@@ -10,13 +10,19 @@ import type { Duplex, Readable, Writable } from "node:stream";
 import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { MultiprocessingError } from "../base/errors.ts";
+import { familyDescriptor } from "../memory/family.ts";
 import { inheritedExecArgv, withoutInspector } from "./exec-arguments.ts";
 import { exitStatus, type ExitStatus } from "./exit-status.ts";
 import type { Launched, Launcher, LaunchRequest } from "./launcher.ts";
 
-/** The descriptors that a spawned child finds open: the control channel, and the lifeline that ends with its owner. */
+/**
+ * The descriptors that a spawned child finds open: the control channel, the lifeline that ends with its owner, and the
+ * family's memory where there is one (`familyWord` among its arguments says so).
+ */
 export const controlDescriptor = 3;
 export const lifelineDescriptor = 4;
+export const familyDescriptorInChild = 5;
+export const familyWord = "family";
 
 const program = fileURLToPath(new URL("../entry/child-main.js", import.meta.url));
 
@@ -33,8 +39,9 @@ function launch(request: LaunchRequest): Promise<Launched> {
     const failed = (cause: unknown): void => reject(startError(name, cause));
     let child: ChildProcess;
     try {
-      child = spawn(process.execPath, childArguments(request), {
-        stdio: [stdio, stdio, stdio, "pipe", "pipe"],
+      const memory = familyDescriptor();
+      child = spawn(process.execPath, childArguments(request, memory !== undefined), {
+        stdio: [stdio, stdio, stdio, "pipe", "pipe", ...(memory === undefined ? [] : [memory])],
         env: request.env ?? withoutInspector(process.env),
         detached,
         ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
@@ -52,10 +59,10 @@ function launch(request: LaunchRequest): Promise<Launched> {
   });
 }
 
-function childArguments({ name, execArgv, detached }: LaunchRequest): string[] {
+function childArguments({ name, execArgv, detached }: LaunchRequest, inFamily: boolean): string[] {
   const options = execArgv ?? inheritedExecArgv(process.execArgv);
-  // Both words are for the reader of `ps`; the second one is also read by the program.
-  return [...options, program, name, detached ? "detached" : "attached"];
+  // The words are for the reader of `ps`; all but the first are also read by the program.
+  return [...options, program, name, detached ? "detached" : "attached", ...(inFamily ? [familyWord] : [])];
 }
 
 function launched(child: ChildProcess): Launched {

@@ -8,6 +8,7 @@
 import { after } from "../base/deadline.ts";
 import { deferred, type Deferred } from "../base/deferred.ts";
 import { ProcessExitedError, TimeoutError } from "../base/errors.ts";
+import { endedWithPid } from "../memory/participants.ts";
 import { decode } from "../wire/codec.ts";
 import { describeExit, type ExitStatus } from "./exit-status.ts";
 import { FrameReader, type Frame } from "./frames.ts";
@@ -160,6 +161,7 @@ export class Supervision {
     const { exited, control } = this.launched;
     const status = await exited;
     this.status = status;
+    endedWithPid(this.pid); // What it held of the family's memory is free, and those who wait for it are told.
     for (const cleanup of this.#cleanups) cleanup();
     const cancel = after(longestDrainMs, () => this.#controlEnded.resolve());
     await this.#controlEnded.promise;

@@ -1,0 +1,188 @@
+/**
+ * Ranges of the family's memory: taken, counted by their holders, given back with the last.
+ *
+ * Runs in: every process.
+ * Guarantees: a range comes zeroed; taking and giving back are one compare-and-swap each, so a process that is killed
+ * in between leaves at most a range whose count names it, which the next who comes by gives back.
+ * Leaves to others: who holds what, beyond a process's death (`holdings.ts`).
+ *
+ *   count of a range:  0 free    n holders    negative: being made, or given back, by the participant of that id
+ */
+import { MultiprocessingError } from "../base/errors.ts";
+import { family } from "./family.ts";
+import {
+  classForSize,
+  classOfHandle,
+  countWord,
+  headerHints,
+  largestRangeBytes,
+  pageBytes,
+  sizeClasses,
+  type SizeClass,
+} from "./layout.ts";
+import { isGone, ownId } from "./participants.ts";
+
+/** A range as this process sees it. */
+export interface Range {
+  readonly handle: number;
+  readonly sizeBytes: number;
+  /** Over the range, as words and as bytes; small ranges share the buffer of the core. */
+  readonly words: Int32Array;
+  readonly bytes: Uint8Array;
+  /** The index in `words` of the range's first word. */
+  readonly base: number;
+}
+
+/** What to do before a range of a kind is given back: `kind` is its first word. */
+export type Undoing = (handle: number) => void;
+
+const undoings = new Map<number, Undoing>();
+
+/** Ranges whose first word is `kind` hold others, which are to be let go with them. */
+export function onGivingBack(kind: number, undoing: Undoing): void {
+  undoings.set(kind, undoing);
+}
+
+/**
+ * Takes a range; its count then names this process, until `settle` makes it 1.
+ *
+ * @throws {MultiprocessingError} ERR_MP_OUT_OF_MEMORY when none of that size is left
+ */
+export function take(sizeBytes: number): number {
+  const number = classForSize(sizeBytes);
+  if (number === undefined)
+    throw outOfMemory(`${sizeBytes} bytes were asked for; at most ${largestRangeBytes} are possible`);
+  const { words } = family();
+  const { ranges, firstHandle } = sizeClasses[number]!;
+  const mark = -ownId();
+  // Where the last one was found: only a hint, so nobody minds that it is written without order.
+  const hint = headerHints + number;
+  const start = words[hint]! % ranges;
+  for (let step = 0; step < ranges; step++) {
+    const at = start + step < ranges ? start + step : start + step - ranges;
+    const word = countWord(firstHandle + at);
+    const count = Atomics.load(words, word);
+    if (count < 0 && isGone(-count) && Atomics.compareExchange(words, word, count, mark) === count) {
+      empty(firstHandle + at);
+    } else if (count !== 0 || Atomics.compareExchange(words, word, 0, mark) !== 0) {
+      continue;
+    }
+    words[hint] = at + 1;
+    return firstHandle + at;
+  }
+  throw outOfMemory(`all ${ranges} ranges of ${sizeClasses[number]!.sizeBytes} bytes are in use`);
+}
+
+/** What has been taken has its first holder. */
+export function settle(handle: number): void {
+  Atomics.store(family().words, countWord(handle), 1);
+}
+
+/** One holder more; false when the range is nobody's any more. */
+export function retain(handle: number): boolean {
+  const { words } = family();
+  const word = countWord(handle);
+  for (;;) {
+    const count = Atomics.load(words, word);
+    if (count <= 0) return false;
+    if (Atomics.compareExchange(words, word, count, count + 1) === count) return true;
+  }
+}
+
+/** One holder less; the last one gives the range back. */
+export function release(handle: number): void {
+  const { words } = family();
+  const word = countWord(handle);
+  for (;;) {
+    const count = Atomics.load(words, word);
+    if (count <= 0) return; // Given back already: a grave-digger does its work twice rather than not at all.
+    if (count > 1) {
+      if (Atomics.compareExchange(words, word, count, count - 1) === count) return;
+    } else if (Atomics.compareExchange(words, word, 1, -ownId()) === 1) {
+      giveBack(handle);
+      return;
+    }
+  }
+}
+
+/** How many hold it. */
+export function holders(handle: number): number {
+  return Atomics.load(family().words, countWord(handle));
+}
+
+/** The range as this process can see it; large ones are mapped anew by each call. */
+export function view(handle: number): Range {
+  const { addon, descriptor, words, bytes } = family();
+  const sizeClass = classOfHandle(handle);
+  if (sizeClass === undefined) throw new RangeError(`There is no range ${handle}`);
+  const { sizeBytes } = sizeClass;
+  const offset = offsetOf(sizeClass, handle);
+  if (isSmall(sizeClass)) {
+    return { handle, sizeBytes, words, bytes: bytes.subarray(offset, offset + sizeBytes), base: offset / 4 };
+  }
+  const buffer = addon.map(descriptor, offset, sizeBytes);
+  return { handle, sizeBytes, words: new Int32Array(buffer), bytes: new Uint8Array(buffer), base: 0 };
+}
+
+/** Maps a part of a large range; `from` and `length` in whole pages. */
+export function mapPart(handle: number, from: number, length: number): ArrayBuffer {
+  const { addon, descriptor } = family();
+  return addon.map(descriptor, offsetOf(classOfHandle(handle)!, handle) + from, length);
+}
+
+/** Gives the pages of a part of a large range back, its holders unchanged; `from` and `length` in whole pages. */
+export function clearPart(handle: number, from: number, length: number): void {
+  const { addon, descriptor } = family();
+  addon.punchHole(descriptor, offsetOf(classOfHandle(handle)!, handle) + from, length);
+}
+
+/**
+ * Makes sure that the pages of a large range exist, so that touching them cannot crash.
+ *
+ * @throws {MultiprocessingError} ERR_MP_OUT_OF_MEMORY when there is no room
+ */
+export function reserve(handle: number, length: number): void {
+  const { addon, descriptor } = family();
+  const sizeClass = classOfHandle(handle)!;
+  if (isSmall(sizeClass)) return;
+  try {
+    addon.reserve(descriptor, offsetOf(sizeClass, handle), length);
+  } catch (cause) {
+    throw outOfMemory(`the system has no ${length} bytes left`, cause);
+  }
+}
+
+function giveBack(handle: number): void {
+  empty(handle);
+  Atomics.store(family().words, countWord(handle), 0);
+}
+
+/** Lets go of what it holds, and zeroes it. */
+function empty(handle: number): void {
+  const { addon, descriptor, words, bytes } = family();
+  const sizeClass = classOfHandle(handle)!;
+  const offset = offsetOf(sizeClass, handle);
+  undo(handle, isSmall(sizeClass) ? words[offset / 4]! : 0);
+  if (isSmall(sizeClass)) bytes.fill(0, offset, offset + sizeClass.sizeBytes);
+  else addon.punchHole(descriptor, offset, sizeClass.sizeBytes);
+}
+
+/** Only small ranges hold others: what is large is data. */
+function undo(handle: number, kind: number): void {
+  undoings.get(kind)?.(handle);
+}
+
+function isSmall({ sizeBytes }: SizeClass): boolean {
+  return sizeBytes < pageBytes;
+}
+
+function offsetOf({ firstHandle, offset, sizeBytes }: SizeClass, handle: number): number {
+  return offset + (handle - firstHandle) * sizeBytes;
+}
+
+function outOfMemory(why: string, cause?: unknown): MultiprocessingError {
+  return new MultiprocessingError(
+    `Cannot take shared memory: ${why}\n  do this:  close what is not needed, or send less at a time`,
+    { code: "ERR_MP_OUT_OF_MEMORY", ...(cause === undefined ? {} : { cause }) },
+  );
+}

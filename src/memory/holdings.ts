@@ -1,0 +1,164 @@
+/**
+ * What this process holds of the family's ranges, written where others can read it, so that a death gives it back.
+ *
+ * Runs in: every process; the list of a dead one is read by whoever buries it.
+ * Guarantees: an entry is written after its count was raised and erased before it is lowered: a process that is killed
+ * in between leaves a range that nobody can take, never one that is taken from under a holder.
+ */
+import { ClosedError } from "../base/errors.ts";
+import { release, retain, settle, take, view, type Range } from "./arena.ts";
+import { family } from "./family.ts";
+import { handlesPerParticipant, heldOffset, participant as field, participantEntry } from "./layout.ts";
+import { indexOf, onBurial, onEntry, ownId } from "./participants.ts";
+
+/** The place of an entry in this process's list. */
+export type Holding = number;
+
+interface List {
+  readonly entries: Int32Array;
+  readonly entry: number;
+  readonly unused: number[];
+  used: number;
+}
+
+let list: List | undefined;
+
+onEntry(() => {
+  const index = indexOf(ownId());
+  list = { entries: map(index), entry: participantEntry(index), unused: [], used: 0 };
+});
+
+onBurial((index) => {
+  const { addon, descriptor, words } = family();
+  const used = Atomics.load(words, participantEntry(index) + field.held);
+  if (used === 0) return;
+  const entries = map(index);
+  for (let at = 0; at < used; at++) {
+    const handle = Atomics.exchange(entries, at, 0);
+    if (handle !== 0) release(handle);
+  }
+  addon.detach(entries.buffer as ArrayBuffer);
+  addon.punchHole(descriptor, heldOffset(index), handlesPerParticipant * 4);
+});
+
+/** Takes a zeroed range for this process. */
+export function hold(sizeBytes: number): { readonly handle: number; readonly holding: Holding } {
+  const handle = take(sizeBytes);
+  const holding = note(handle);
+  settle(handle);
+  return { handle, holding };
+}
+
+/** Holds a range that another holds, too; undefined when it is nobody's any more. */
+export function holdToo(handle: number): Holding | undefined {
+  ownId();
+  return retain(handle) ? note(handle) : undefined;
+}
+
+export function letGo(holding: Holding): void {
+  const { entries, unused } = ownList();
+  const handle = Atomics.exchange(entries, holding, 0);
+  unused.push(holding);
+  if (handle !== 0) release(handle);
+}
+
+/** What this process held is held from now on by what it has put the handle into (an item of a queue). */
+export function handOn(holding: Holding): void {
+  const { entries, unused } = ownList();
+  Atomics.store(entries, holding, 0);
+  unused.push(holding);
+}
+
+/** This process takes over a range that something else held for it (an item of a queue). */
+export function takeOver(handle: number): Holding {
+  ownId();
+  return note(handle);
+}
+
+/** How many ranges this process holds. */
+export function holdingCount(): number {
+  return list === undefined ? 0 : list.used - list.unused.length;
+}
+
+const handles = new WeakMap<object, number>();
+const shared = new Map<number, WeakRef<object>>();
+interface Held {
+  readonly handle: number;
+  readonly holding: Holding;
+  /** In a forked child, what was noted in the server's list is no longer its business. */
+  readonly list: List;
+}
+
+const collected = new FinalizationRegistry<Held>((gone) => {
+  if (shared.get(gone.handle)?.deref() === undefined) shared.delete(gone.handle);
+  if (list === gone.list) letGo(gone.holding);
+});
+
+/**
+ * The one object of this process for a range: it holds the range as long as it is reachable.
+ *
+ * @param make called with the range when this process has no object for it yet
+ * @throws {ClosedError} when the range is nobody's any more
+ */
+export function sharedObject<T extends object>(handle: number, make: (range: Range) => T): T {
+  const known = shared.get(handle)?.deref();
+  if (known !== undefined) return known as T;
+  const holding = holdToo(handle);
+  if (holding === undefined) {
+    throw new ClosedError(
+      "What was received is no longer there: every process that held it has let it go or has ended",
+    );
+  }
+  const made = make(view(handle));
+  keep(made, handle, holding);
+  return made;
+}
+
+/** A new range, and its object. */
+export function newSharedObject<T extends object>(sizeBytes: number, make: (range: Range) => T): T {
+  const { handle, holding } = hold(sizeBytes);
+  const made = make(view(handle));
+  keep(made, handle, holding);
+  return made;
+}
+
+/** For an object that was made without `newSharedObject`: by a constructor of the user's. */
+export function keep(object: object, handle: number, holding: Holding): void {
+  shared.set(handle, new WeakRef(object));
+  handles.set(object, handle);
+  collected.register(object, { handle, holding, list: ownList() });
+}
+
+/** In a forked child: what the objects of the preloaded modules hold, this process must hold for itself. */
+export function holdAgain(): void {
+  list = undefined;
+  for (const [handle, reference] of [...shared]) {
+    const object = reference.deref();
+    shared.delete(handle);
+    if (object === undefined) continue;
+    const holding = holdToo(handle);
+    if (holding !== undefined) keep(object, handle, holding);
+  }
+}
+
+function note(handle: number): Holding {
+  const own = ownList();
+  const at = own.unused.pop() ?? own.used++;
+  if (at >= handlesPerParticipant) {
+    own.used--;
+    throw new RangeError(`A process can hold ${handlesPerParticipant} shared objects; this one holds as many already`);
+  }
+  if (at === own.used - 1) Atomics.store(family().words, own.entry + field.held, own.used);
+  Atomics.store(own.entries, at, handle);
+  return at;
+}
+
+function ownList(): List {
+  ownId();
+  return list!;
+}
+
+function map(index: number): Int32Array {
+  const { addon, descriptor } = family();
+  return new Int32Array(addon.map(descriptor, heldOffset(index), handlesPerParticipant * 4));
+}

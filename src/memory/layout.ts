@@ -1,0 +1,156 @@
+/**
+ * Where everything is in the family's memory: one sparse file, of which only touched pages exist.
+ *
+ * Runs in: every process; the numbers are part of the protocol between the processes of a family.
+ *
+ *   offset      what
+ *   0           header: magic, version, id of the family, hints            \
+ *   4 KiB       table of participants: 4,096 entries of 64 bytes            |
+ *   1 MiB       wait records: 1,024 of 16 bytes for each participant        | the core, mapped as a whole
+ *   128 MiB     holders of each range: a 32-bit count a range               | by every participant (1,152 MiB,
+ *   256 MiB     small ranges: a region for each size from 64 bytes to 2 KiB |  almost all of it untouched)
+ *   2 GiB       what each participant holds: 1,048,576 handles of 4 bytes each
+ *   32 GiB      large ranges: a region for each size from 4 KiB to 64 GiB, mapped range by range
+ *
+ * A range's handle is its number in the list of counts: it names size and place, and fits 32 bits.
+ */
+export const magic = 0x6e6d7031;
+export const layoutVersion = 1;
+
+const kib = 1024;
+const mib = 1024 * kib;
+const gib = 1024 * mib;
+
+export const coreBytes: number = 1152 * mib;
+export const pageBytes = 4096;
+
+/** Words of the header. */
+export const header = { magic: 0, version: 1, familyLow: 2, familyHigh: 3, nextParticipant: 4, tickets: 5 } as const;
+export const headerHints = 64;
+
+/** 4,095 at a time: number 0 is nobody, so that 0 can mean "no owner". */
+export const maxParticipants = 4096;
+export const participantBits = 12;
+const participantsOffset = 4 * kib;
+const participantWords = 16;
+/** Words of a participant's entry. */
+export const participant = {
+  /** 0: free. 1: alive. Negative: being claimed, or buried, by the process of that pid. */
+  state: 0,
+  /** Counts the uses of the entry: an id that names an earlier one is a dead participant's. */
+  generation: 1,
+  pid: 2,
+  startLow: 3,
+  startHigh: 4,
+  ownerPid: 5,
+  /** 1 from a ring until its owner has taken note: further rings cost nothing. */
+  rung: 6,
+  /** 1 while it blocks on `rung` (futex). */
+  blocked: 7,
+  /** How many of its wait records have ever been used. */
+  waits: 8,
+  /** How many of its entries of handles have ever been used. */
+  held: 9,
+  /** 1 from a burial until its owner has looked after all that it waits for. */
+  alarm: 10,
+} as const;
+
+/** The index of the first word of a participant's entry. */
+export function participantEntry(index: number): number {
+  return participantsOffset / 4 + index * participantWords;
+}
+
+export const waitsPerParticipant = 1024;
+const waitsOffset = mib;
+export const waitWords = 4;
+/** Words of a wait record. */
+export const waitRecord = {
+  /** The word where its object keeps the mask of who waits; 0: the record is not in use. */
+  spot: 0,
+  /** 1: waiting. 2: woken, and about to look. */
+  state: 1,
+  /** Tickets are drawn in the order of coming: the lowest has waited longest. */
+  ticket: 2,
+  /** Milliseconds of the monotonic clock, modulo 2^32, at which the wait began. */
+  since: 3,
+} as const;
+
+/** The index of the first word of a participant's first wait record. */
+export function waitRecords(index: number): number {
+  return (waitsOffset + index * waitsPerParticipant * waitWords * 4) / 4;
+}
+
+export const handlesPerParticipant: number = mib;
+/** Where in the file a participant notes the handles that it holds. */
+export function heldOffset(index: number): number {
+  return 2 * gib + index * handlesPerParticipant * 4;
+}
+
+export interface SizeClass {
+  readonly sizeBytes: number;
+  readonly ranges: number;
+  /** The handle of its first range. */
+  readonly firstHandle: number;
+  /** Where its first range is in the file. */
+  readonly offset: number;
+}
+
+const countsOffset = 128 * mib;
+const smallOffset = 256 * mib;
+const largeOffset = 32 * gib;
+const smallRegionBytes = 128 * mib;
+const largeRegionBytes = 1024 * gib;
+const mostRanges = 2 ** 20;
+const smallestBits = 6;
+const smallestLargeBits = 12;
+const largestBits = 36;
+
+function makeClasses(): SizeClass[] {
+  const classes: SizeClass[] = [];
+  let firstHandle = 1;
+  let small = smallOffset;
+  let large = largeOffset;
+  for (let bits = smallestBits; bits <= largestBits; bits++) {
+    const sizeBytes = 2 ** bits;
+    const isSmall = bits < smallestLargeBits;
+    // Most objects of synchronisation are of the smallest size: there may be millions of those.
+    const regionBytes = isSmall ? (bits === smallestBits ? 2 : 1) * smallRegionBytes : largeRegionBytes;
+    const most = isSmall ? Infinity : mostRanges;
+    const ranges = Math.min(most, regionBytes / sizeBytes);
+    classes.push({ sizeBytes, ranges, firstHandle, offset: isSmall ? small : large });
+    firstHandle += ranges;
+    if (isSmall) small += ranges * sizeBytes;
+    else large += ranges * sizeBytes;
+  }
+  return classes;
+}
+
+export const sizeClasses: readonly SizeClass[] = makeClasses();
+const last = sizeClasses.at(-1)!;
+export const handleCount: number = last.firstHandle + last.ranges;
+export const fileBytes: number = last.offset + last.ranges * last.sizeBytes;
+export const largestRangeBytes: number = last.sizeBytes;
+
+/** The index of the word that counts a range's holders. */
+export function countWord(handle: number): number {
+  return countsOffset / 4 + handle;
+}
+
+/** The smallest class whose ranges hold that many bytes; undefined when it is more than the largest. */
+export function classForSize(sizeBytes: number): number | undefined {
+  if (sizeBytes > largestRangeBytes) return undefined;
+  return Math.max(0, Math.ceil(Math.log2(Math.max(1, sizeBytes))) - smallestBits);
+}
+
+/** The class that a handle belongs to; undefined when there is no such handle. */
+export function classOfHandle(handle: number): SizeClass | undefined {
+  if (!(handle >= 1 && handle < handleCount)) return undefined;
+  let low = 0;
+  let high = sizeClasses.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (sizeClasses[middle]!.firstHandle <= handle) low = middle;
+    else high = middle - 1;
+  }
+  return sizeClasses[low]!;
+}

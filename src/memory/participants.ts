@@ -1,0 +1,186 @@
+/**
+ * Who takes part in the family's memory, and who is dead.
+ *
+ * Runs in: every process; each enters itself at its first use of shared memory.
+ * Guarantees: an id names one process for ever: the entry's generation is part of it, so an id that was written into a
+ * lock tells a dead holder from whoever uses the entry now. Whoever sees a death first buries the dead; a grave-digger
+ * that dies is replaced by the next.
+ * Source: start times of proc(5) against reused pids.
+ */
+import { isRunning, markOf } from "../host/process-facts.ts";
+import { invalidState } from "../base/errors.ts";
+import { family, familyIfAny } from "./family.ts";
+import { header, maxParticipants, participant as field, participantBits, participantEntry } from "./layout.ts";
+
+const free = 0;
+const alive = 1;
+const indexMask = maxParticipants - 1;
+/** So that an id is a positive 32-bit integer. Generation 0 is nobody's: an id is never 0. */
+const generations = 2 ** (31 - participantBits);
+
+/** What else has to be put right when a participant has died. Called once for each, by whoever buries it. */
+export type Burial = (index: number) => void;
+
+const burials: Burial[] = [];
+const entries: (() => void)[] = [];
+let own = 0;
+
+/** @param burial must not fail when it is done twice: a grave-digger may die in the middle. */
+export function onBurial(burial: Burial): void {
+  burials.push(burial);
+}
+
+/** Called once this process has entered itself. */
+export function onEntry(entry: () => void): void {
+  entries.push(entry);
+}
+
+/** The id of this process, which is entered now if it is not yet. */
+export function ownId(): number {
+  return own === 0 ? enter() : own;
+}
+
+/** 0 as long as it has not entered. */
+export function ownIdIfAny(): number {
+  return own;
+}
+
+export function indexOf(id: number): number {
+  return id & indexMask;
+}
+
+/** The id of whoever uses the entry now. */
+export function idOfIndex(index: number): number {
+  const { words } = family();
+  return (words[participantEntry(index) + field.generation]! << participantBits) | index;
+}
+
+/** True when the table says so: a look at memory, no more. */
+export function isGone(id: number): boolean {
+  const { words } = family();
+  const entry = participantEntry(id & indexMask);
+  return (
+    Atomics.load(words, entry + field.generation) !== id >>> participantBits ||
+    Atomics.load(words, entry + field.state) !== alive
+  );
+}
+
+/** True when the process has ended: the kernel is asked, and a dead one buried. */
+export function lookAfter(id: number): boolean {
+  if (isGone(id)) return true;
+  const index = id & indexMask;
+  if (isRunning(markOfIndex(index))) return false;
+  bury(index);
+  return true;
+}
+
+/** The pid of a participant; of one that has gone, as long as nobody else has got its entry. */
+export function pidOf(id: number): number | undefined {
+  const { words } = family();
+  const entry = participantEntry(id & indexMask);
+  return words[entry + field.generation] === id >>> participantBits ? words[entry + field.pid] : undefined;
+}
+
+/** The indexes of those who are alive as far as the table knows. */
+export function* participants(): Generator<number> {
+  const known = familyIfAny();
+  if (known === undefined) return;
+  const highest = Math.min(Atomics.load(known.words, header.nextParticipant), maxParticipants - 1);
+  for (let index = 1; index <= highest; index++) {
+    if (Atomics.load(known.words, participantEntry(index) + field.state) === alive) yield index;
+  }
+}
+
+/** Told by whoever has seen the end of a process. Those that it had started are looked after too. */
+export function endedWithPid(pid: number): void {
+  if (familyIfAny() === undefined) return;
+  const { words } = family();
+  for (const index of participants()) {
+    const entry = participantEntry(index);
+    if (words[entry + field.pid] === pid) {
+      if (!isRunning(markOfIndex(index))) bury(index);
+    } else if (words[entry + field.ownerPid] === pid) {
+      lookAfter(idOfIndex(index));
+    }
+  }
+}
+
+/** This process ends: what it holds is held by nobody. */
+export function leave(): void {
+  if (own === 0) return;
+  const index = own & indexMask;
+  own = 0;
+  bury(index);
+}
+
+/** In a forked child, what the server was must not be used. */
+export function forgetOwnId(): void {
+  own = 0;
+}
+
+function markOfIndex(index: number): { pid: number; startTime: number | undefined } {
+  const { words } = family();
+  const entry = participantEntry(index);
+  const low = words[entry + field.startLow]! >>> 0;
+  const high = words[entry + field.startHigh]!;
+  return { pid: words[entry + field.pid]!, startTime: high < 0 ? undefined : high * 2 ** 32 + low };
+}
+
+function enter(): number {
+  const { words } = family();
+  const index = claim(words);
+  const entry = participantEntry(index);
+  const { pid, startTime } = markOf(process.pid);
+  for (let at = entry + field.generation + 1; at < participantEntry(index + 1); at++) Atomics.store(words, at, 0);
+  words[entry + field.pid] = pid;
+  words[entry + field.startLow] = startTime === undefined ? 0 : (startTime % 2 ** 32) | 0;
+  words[entry + field.startHigh] = startTime === undefined ? -1 : Math.floor(startTime / 2 ** 32);
+  words[entry + field.ownerPid] = ownerPid();
+  Atomics.store(words, entry + field.state, alive);
+  own = idOfIndex(index);
+  if (!leaving) process.once("exit", leave);
+  leaving = true;
+  for (const done of entries) done();
+  return own;
+}
+
+let leaving = false;
+let ownerPid = (): number => process.ppid;
+
+/** Who started this process is known to a higher floor. */
+export function setOwnerPid(read: () => number): void {
+  ownerPid = read;
+}
+
+/** Entries are used in turn, so that the pid of a dead one can be told for as long as possible. */
+function claim(words: Int32Array): number {
+  for (let tries = 0; tries < 2 * maxParticipants; tries++) {
+    const index = (Atomics.add(words, header.nextParticipant, 1) + 1) & indexMask;
+    if (index === 0) continue;
+    const entry = participantEntry(index);
+    const state = Atomics.load(words, entry + field.state);
+    if (state === alive) lookAfter(idOfIndex(index));
+    else if (state < 0 && !isRunning({ pid: -state, startTime: undefined })) bury(index, state);
+    if (Atomics.compareExchange(words, entry + field.state, free, -process.pid) === free) {
+      const generation = (words[entry + field.generation]! + 1) % generations;
+      Atomics.store(words, entry + field.generation, generation);
+      return index;
+    }
+  }
+  throw invalidState(
+    `This process cannot use shared memory: ${maxParticipants - 1} processes of the family use it already\n` +
+      `  do this:  end processes that are not needed, or start independent programs`,
+  );
+}
+
+/**
+ * One grave-digger at a time, named in the entry: a second one at work could take away what the entry's next user
+ * already holds. One that died is replaced when the entry's turn comes.
+ */
+function bury(index: number, from: number = alive): void {
+  const { words } = family();
+  const state = participantEntry(index) + field.state;
+  if (Atomics.compareExchange(words, state, from, -process.pid) !== from) return;
+  for (const burial of burials) burial(index);
+  Atomics.store(words, state, free);
+}
