@@ -20,7 +20,7 @@ import {
   sizeClasses,
   type SizeClass,
 } from "./layout.ts";
-import { isGone, ownId } from "./participants.ts";
+import { isBuried, ownId } from "./participants.ts";
 
 /** A range as this process sees it. */
 export interface Range {
@@ -62,7 +62,7 @@ export function take(sizeBytes: number): number {
     const at = start + step < ranges ? start + step : start + step - ranges;
     const word = countWord(firstHandle + at);
     const count = Atomics.load(words, word);
-    if (count < 0 && isGone(-count) && Atomics.compareExchange(words, word, count, mark) === count) {
+    if (count < 0 && isBuried(-count) && Atomics.compareExchange(words, word, count, mark) === count) {
       empty(firstHandle + at);
     } else if (count !== 0 || Atomics.compareExchange(words, word, 0, mark) !== 0) {
       continue;

@@ -65,6 +65,16 @@ export function isGone(id: number): boolean {
   );
 }
 
+/** True when it is gone and all that it held has been let go: nobody is about to do that any more. */
+export function isBuried(id: number): boolean {
+  const { words } = family();
+  const entry = participantEntry(id & indexMask);
+  return (
+    Atomics.load(words, entry + field.generation) !== id >>> participantBits ||
+    Atomics.load(words, entry + field.state) === free
+  );
+}
+
 /** True when the process has ended: the kernel is asked, and a dead one buried. */
 export function lookAfter(id: number): boolean {
   if (isGone(id)) return true;
@@ -108,9 +118,8 @@ export function endedWithPid(pid: number): void {
 /** This process ends: what it holds is held by nobody. */
 export function leave(): void {
   if (own === 0) return;
-  const index = own & indexMask;
+  bury(own & indexMask); // Still as itself: what it gives back bears its id until that is done.
   own = 0;
-  bury(index);
 }
 
 /** In a forked child, what the server was must not be used. */

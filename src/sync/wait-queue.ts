@@ -45,6 +45,9 @@ const firstLookMs = 20;
 const longestLookMs = 400;
 
 interface Waiter {
+  /** Drawn at its coming, so that it keeps its turn among the waits of all processes. */
+  readonly ticket: number;
+  readonly since: number;
   readonly attempt: Attempt<unknown>;
   /** At most one of the two is called, once; the waiter has left by then. */
   readonly succeed: (value: unknown) => void;
@@ -96,6 +99,7 @@ export function waitFor<T>(spot: number, attempt: Attempt<T>, options: WaitOptio
       leave(place, waiter);
     };
     const waiter: Waiter = {
+      ...arrival(),
       attempt,
       succeed: (value) => {
         end();
@@ -107,7 +111,7 @@ export function waitFor<T>(spot: number, attempt: Attempt<T>, options: WaitOptio
       },
     };
     const aborted = (): void => waiter.fail(signal!.reason);
-    place.waiters.add(waiter);
+    join(place, waiter);
     stayForRings();
     lookAgainSoon();
     signal?.addEventListener("abort", aborted, { once: true });
@@ -128,8 +132,8 @@ export function waitForSync<T>(spot: number, attempt: Attempt<T>, timeoutMs: num
   const until = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs;
   if (timeoutMs !== undefined && timeoutMs <= 0) throw timedOut(what, 0);
   const place = enter(spot);
-  const waiter: Waiter = { attempt, succeed: () => {}, fail: () => {} };
-  place.waiters.add(waiter);
+  const waiter: Waiter = { ...arrival(), attempt, succeed: () => {}, fail: () => {} };
+  join(place, waiter);
   try {
     let lookMs = firstLookMs;
     let thorough = false;
@@ -231,18 +235,34 @@ export function clock(): number {
 function enter(spot: number): Place {
   const known = places.get(spot);
   if (known !== undefined) return known;
-  const { words } = family();
   const record = newRecord();
   const place: Place = { spot, record, waiters: new Set() };
   places.set(spot, place);
-  if (record !== undefined) {
-    words[record + waitRecord.ticket] = Atomics.add(words, header.tickets, 1);
-    words[record + waitRecord.since] = clock();
-    Atomics.store(words, record + waitRecord.state, waiting);
-    Atomics.store(words, record + waitRecord.spot, spot);
-    announce(spot);
-  }
   return place;
+}
+
+function arrival(): { readonly ticket: number; readonly since: number } {
+  return { ticket: Atomics.add(family().words, header.tickets, 1), since: clock() };
+}
+
+function join(place: Place, waiter: Waiter): void {
+  place.waiters.add(waiter);
+  const { record, spot, waiters } = place;
+  if (record === undefined || waiters.size > 1) return;
+  const { words } = family();
+  showFirst(place);
+  Atomics.store(words, record + waitRecord.state, waiting);
+  Atomics.store(words, record + waitRecord.spot, spot);
+  announce(spot);
+}
+
+/** The record speaks for whoever has waited longest here. */
+function showFirst({ record, waiters }: Place): void {
+  const [first] = waiters;
+  if (record === undefined || first === undefined) return;
+  const { words } = family();
+  words[record + waitRecord.ticket] = first.ticket;
+  words[record + waitRecord.since] = first.since;
 }
 
 function announce(spot: number): void {
@@ -258,7 +278,11 @@ function arm({ record, spot }: Place): void {
 
 function leave(place: Place, waiter: Waiter): void {
   place.waiters.delete(waiter);
-  if (place.waiters.size > 0 || places.get(place.spot) !== place) return;
+  if (place.waiters.size > 0) {
+    showFirst(place);
+    return;
+  }
+  if (places.get(place.spot) !== place) return;
   places.delete(place.spot);
   const { record, spot } = place;
   if (record === undefined) return;
