@@ -81,7 +81,7 @@ static napi_value received(napi_env env, const char *bytes, size_t length, const
   return result;
 }
 
-/* One packet. null: the other end is closed. undefined: nothing is there yet (non-blocking descriptors only). */
+/* One packet; with fewer descriptors than were sent where this process has no room for more (MSG_CTRUNC). null: the other end is closed. undefined: nothing is there yet (non-blocking descriptors only). */
 static napi_value receive_descriptors(napi_env env, napi_callback_info info) {
   napi_value arguments[1], nothing;
   mp_arguments(env, info, 1, arguments);
@@ -122,7 +122,7 @@ static napi_value receive_descriptors(napi_env env, napi_callback_info info) {
     count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     memcpy(descriptors, CMSG_DATA(head), count * sizeof(int));
   }
-  if ((message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0) {
+  if ((message.msg_flags & MSG_TRUNC) != 0) {
     for (size_t i = 0; i < count; i++) close(descriptors[i]);
     free(bytes);
     return mp_throw_errno(env, EMSGSIZE, "recvmsg");

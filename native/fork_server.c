@@ -26,83 +26,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fork_server_members.h"
 #include "uv_declarations.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
 
-enum { REQUEST_MAGIC = 0x4d504653, DETACHED = 1, STARTED = 1, EXITED = 2 };
+enum { REQUEST_MAGIC = 0x4d504653, DETACHED = 1 };
 enum { CONTROL, STDIN, STDOUT, STDERR, LIFELINE, MAX_RECEIVED };
 
 typedef struct {
   uint32_t magic, id, flags;
 } request;
-
-typedef struct {
-  uint32_t kind, id;
-  int32_t pid, code, signal; /* a started packet has errno in `code`, and ends there */
-} packet;
-
-/* A packet that its reader has no room for yet. */
-typedef struct outgoing {
-  struct outgoing *next;
-  packet content;
-  size_t length;
-  int descriptor; /* -1: none */
-} outgoing;
-
-typedef enum { CLIENT, CHILD } member_kind;
-
-/* What the loop watches: a client's connection, or a child's pidfd. */
-typedef struct member {
-  member_kind kind;
-  int descriptor;
-  struct member *next, *previous;
-  /* of a client */
-  bool root;
-  outgoing *first, *last;
-  /* of a child */
-  pid_t pid;
-  uint32_t id;
-  struct member *client; /* NULL once that has gone */
-} member;
-
-typedef struct {
-  int epoll;
-  member *members;
-} server;
-
-static member *add_member(server *s, member_kind kind, int descriptor) {
-  member *m = calloc(1, sizeof(*m));
-  if (m == NULL) return NULL;
-  m->kind = kind;
-  m->descriptor = descriptor;
-  struct epoll_event event = {.events = EPOLLIN, .data.ptr = m};
-  if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, descriptor, &event) != 0) {
-    free(m);
-    return NULL;
-  }
-  m->next = s->members;
-  if (s->members != NULL) s->members->previous = m;
-  s->members = m;
-  return m;
-}
-
-static void remove_member(server *s, member *m) {
-  epoll_ctl(s->epoll, EPOLL_CTL_DEL, m->descriptor, NULL);
-  close(m->descriptor);
-  while (m->first != NULL) {
-    outgoing *next = m->first->next;
-    if (m->first->descriptor >= 0) close(m->first->descriptor);
-    free(m->first);
-    m->first = next;
-  }
-  if (m->previous != NULL) m->previous->next = m->next;
-  else s->members = m->next;
-  if (m->next != NULL) m->next->previous = m->previous;
-  free(m);
-}
 
 /* A client has gone: the server ends with the root, whose children run on; of another, only the reports are dropped. */
 static void lose_client(server *s, member *client) {
@@ -110,66 +46,7 @@ static void lose_client(server *s, member *client) {
   for (member *m = s->members; m != NULL; m = m->next) {
     if (m->kind == CHILD && m->client == client) m->client = NULL;
   }
-  remove_member(s, client);
-}
-
-/* 1: sent. 0: no room. -1: the client has gone. */
-static int send_packet(int socket, const packet *content, size_t length, int descriptor) {
-  struct iovec part = {(void *)content, length};
-  union {
-    struct cmsghdr align;
-    char space[CMSG_SPACE(sizeof(int))];
-  } control;
-  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-  if (descriptor >= 0) {
-    memset(&control, 0, sizeof(control));
-    message.msg_control = control.space;
-    message.msg_controllen = sizeof(control.space);
-    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
-    head->cmsg_level = SOL_SOCKET;
-    head->cmsg_type = SCM_RIGHTS;
-    head->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(head), &descriptor, sizeof(int));
-  }
-  for (;;) {
-    if (sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) return 1;
-    if (errno == EINTR) continue;
-    return errno == EAGAIN || errno == EWOULDBLOCK || errno == ETOOMANYREFS || errno == ENOBUFS ? 0 : -1;
-  }
-}
-
-static void watch_for_room(server *s, member *client, bool on) {
-  struct epoll_event event = {.events = on ? EPOLLIN | EPOLLOUT : EPOLLIN, .data.ptr = client};
-  epoll_ctl(s->epoll, EPOLL_CTL_MOD, client->descriptor, &event);
-}
-
-/* Takes over the descriptor. A client that has gone is noticed when it is read from. */
-static void tell(server *s, member *client, const packet *content, size_t length, int descriptor) {
-  int sent = client->first == NULL ? send_packet(client->descriptor, content, length, descriptor) : 0;
-  if (sent == 0) {
-    outgoing *waiting = malloc(sizeof(*waiting));
-    if (waiting != NULL) {
-      *waiting = (outgoing){NULL, *content, length, descriptor};
-      if (client->last == NULL || client->first == NULL) client->first = waiting;
-      else client->last->next = waiting;
-      client->last = waiting;
-      watch_for_room(s, client, true);
-      return;
-    }
-  }
-  if (descriptor >= 0) close(descriptor);
-}
-
-static void tell_waiting(server *s, member *client) {
-  while (client->first != NULL) {
-    outgoing *waiting = client->first;
-    if (send_packet(client->descriptor, &waiting->content, waiting->length, waiting->descriptor) == 0) return;
-    if (waiting->descriptor >= 0) close(waiting->descriptor);
-    client->first = waiting->next;
-    if (client->first == NULL) client->last = NULL;
-    free(waiting);
-  }
-  watch_for_room(s, client, false);
+  mp_remove_member(s, client);
 }
 
 /* V8 keeps its heap out of forks; each private anonymous mapping is put back in. */
@@ -195,7 +72,7 @@ typedef struct {
 } birth;
 
 /* In the child: everything that is the server's own is given up. */
-static void become_child(server *s, const int *received, int server_end, const struct sigaction *interrupt, birth *b) {
+static void become_child(server *s, const int *received, int server_end, birth *b) {
   for (member *m = s->members; m != NULL; m = m->next) {
     close(m->descriptor);
     for (outgoing *waiting = m->first; waiting != NULL; waiting = waiting->next) {
@@ -204,11 +81,13 @@ static void become_child(server *s, const int *received, int server_end, const s
   }
   close(s->epoll);
   close(server_end);
+  if (s->lifeline >= 0) close(s->lifeline);
   for (int i = STDIN; i <= STDERR; i++) {
     dup2(received[i], i - STDIN);
     close(received[i]);
   }
-  sigaction(SIGINT, interrupt, NULL);
+  sigaction(SIGINT, &s->interrupt, NULL);
+  sigaction(SIGCHLD, &s->child_signal, NULL);
   if ((b->flags & DETACHED) != 0) {
     setsid();
   } else {
@@ -225,15 +104,14 @@ static void become_child(server *s, const int *received, int server_end, const s
 }
 
 /* Forks for one request. True in the child. */
-static bool fork_for(server *s, member *client, const request *r, const int *received, const struct sigaction *interrupt,
-                     birth *b) {
+static bool fork_for(server *s, member *client, const request *r, const int *received, birth *b) {
   packet answer = {.kind = STARTED, .id = r->id};
   size_t answer_length = offsetof(packet, signal);
   int connection[2];
-  int error = 0, pidfd = -1;
+  int error = 0, pidfd = -1, for_client = -1;
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, connection) != 0) {
     answer.code = errno;
-    tell(s, client, &answer, answer_length, -1);
+    mp_tell(s, client, &answer, answer_length, -1);
     return false;
   }
   b->control = received[CONTROL];
@@ -245,7 +123,7 @@ static bool fork_for(server *s, member *client, const request *r, const int *rec
   sigprocmask(SIG_SETMASK, &all, &before);
   pid_t pid = fork();
   if (pid == 0) {
-    become_child(s, received, connection[0], interrupt, b);
+    become_child(s, received, connection[0], b);
     return true;
   }
   error = pid < 0 ? errno : 0;
@@ -253,16 +131,19 @@ static bool fork_for(server *s, member *client, const request *r, const int *rec
   close(connection[1]);
   if (pid > 0) {
     pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (pidfd < 0) error = errno;
+    if (pidfd >= 0) for_client = fcntl(pidfd, F_DUPFD_CLOEXEC, 3);
+    if (for_client < 0) error = errno;
   }
-  member *child = pidfd >= 0 ? add_member(s, CHILD, pidfd) : NULL;
+  member *child = for_client >= 0 ? mp_add_member(s, CHILD, pidfd) : NULL;
   if (pid > 0 && child == NULL) {
-    /* A process that cannot be watched must not be: its end would never be told. */
+    /* A process that cannot be watched must not be: its end would never be told. It has run nothing of the user's yet,
+     * since it waits for its surroundings. */
     if (error == 0) error = ENOMEM;
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
     if (pidfd >= 0) close(pidfd);
-    pidfd = -1;
+    if (for_client >= 0) close(for_client);
+    for_client = -1;
   }
   if (error != 0) {
     close(connection[0]);
@@ -270,17 +151,16 @@ static bool fork_for(server *s, member *client, const request *r, const int *rec
     child->pid = pid;
     child->id = r->id;
     child->client = client;
-    if (add_member(s, CLIENT, connection[0]) == NULL) close(connection[0]); /* It starts a server of its own, if ever. */
+    if (mp_add_member(s, CLIENT, connection[0]) == NULL) close(connection[0]); /* It starts a server of its own, if ever. */
   }
   answer.pid = pid;
   answer.code = error;
-  int for_client = error == 0 ? fcntl(pidfd, F_DUPFD_CLOEXEC, 3) : -1;
-  tell(s, client, &answer, answer_length, for_client);
+  mp_tell(s, client, &answer, answer_length, for_client);
   return false;
 }
 
 /* Reads one request. True in a child. */
-static bool serve_client(server *s, member *client, const struct sigaction *interrupt, birth *b) {
+static bool serve_client(server *s, member *client, birth *b) {
   request r;
   struct iovec part = {&r, sizeof(r)};
   union {
@@ -302,9 +182,18 @@ static bool serve_client(server *s, member *client, const struct sigaction *inte
   }
   bool well_formed = length == (ssize_t)sizeof(r) && (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 &&
                      r.magic == REQUEST_MAGIC && count == ((r.flags & DETACHED) != 0 ? LIFELINE : MAX_RECEIVED);
+  /* The kernel cuts the list of descriptors short when there is no room for them here: a refusal, not rubbish. */
+  bool cut_short = length == (ssize_t)sizeof(r) && r.magic == REQUEST_MAGIC &&
+                   (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == MSG_CTRUNC && count < MAX_RECEIVED;
   bool in_child = false;
-  if (well_formed) in_child = fork_for(s, client, &r, received, interrupt, b);
-  else lose_client(s, client); /* It has gone, or says what nobody of ours says. */
+  if (well_formed) {
+    in_child = fork_for(s, client, &r, received, b);
+  } else if (cut_short) {
+    packet answer = {.kind = STARTED, .id = r.id, .code = EMFILE};
+    mp_tell(s, client, &answer, offsetof(packet, signal), -1);
+  } else {
+    lose_client(s, client); /* It has gone, or says what nobody of ours says. */
+  }
   if (!in_child) {
     for (int i = 0; i < count; i++) close(received[i]);
   }
@@ -317,44 +206,46 @@ static void bury(server *s, member *child) {
   if (found == 0) return;
   packet report = {.kind = EXITED, .id = child->id, .pid = child->pid};
   if (found > 0 && WIFSIGNALED(status)) report.signal = WTERMSIG(status);
-  else if (found > 0) report.code = WEXITSTATUS(status);
-  if (child->client != NULL) tell(s, child->client, &report, sizeof(report), -1);
-  remove_member(s, child);
+  else report.code = found > 0 ? WEXITSTATUS(status) : NOT_KNOWN; /* Somebody else has reaped it. */
+  if (child->client != NULL) mp_tell(s, child->client, &report, sizeof(report), -1);
+  mp_remove_member(s, child);
 }
 
 /* Returns in a child only; or with an errno when it cannot begin. */
-static int serve_until_child(int connection, birth *b) {
-  server s = {.epoll = epoll_create1(EPOLL_CLOEXEC), .members = NULL};
+static int serve_until_child(int connection, int lifeline, birth *b) {
+  server s = {.epoll = epoll_create1(EPOLL_CLOEXEC), .lifeline = lifeline};
   if (s.epoll < 0) return errno;
-  member *root = add_member(&s, CLIENT, connection);
+  member *root = mp_add_member(&s, CLIENT, connection);
   if (root == NULL) return errno;
   root->root = true;
-  struct sigaction ignore = {.sa_handler = SIG_IGN}, interrupt;
-  sigaction(SIGINT, &ignore, &interrupt); /* Ctrl-C is for the program; the server ends with its root. */
+  struct sigaction ignore = {.sa_handler = SIG_IGN}, usual = {.sa_handler = SIG_DFL};
+  sigaction(SIGINT, &ignore, &s.interrupt);     /* Ctrl-C is for the program; the server ends with its root. */
+  sigaction(SIGCHLD, &usual, &s.child_signal); /* Ignored, the kernel would reap the children and forget how they ended. */
   int error = make_heap_copyable();
   if (error != 0) return error;
   for (;;) {
     struct epoll_event event;
     /* One at a time: what it leads to may remove others from the list. */
-    int count = epoll_wait(s.epoll, &event, 1, -1);
+    int count = epoll_wait(s.epoll, &event, 1, s.starved > 0 ? RETRY_MS : -1);
     if (count < 0 && errno != EINTR) return errno;
+    if (s.starved > 0) mp_tell_starved(&s);
     if (count <= 0) continue;
     member *m = event.data.ptr;
     if (m->kind == CHILD) {
       bury(&s, m);
       continue;
     }
-    if ((event.events & EPOLLOUT) != 0) tell_waiting(&s, m);
-    if ((event.events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && serve_client(&s, m, &interrupt, b)) return 0;
+    if ((event.events & EPOLLOUT) != 0) mp_tell_waiting(&s, m);
+    if ((event.events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && serve_client(&s, m, b)) return 0;
   }
 }
 
 static napi_value serve(napi_env env, napi_callback_info info) {
-  napi_value arguments[1], result;
+  napi_value arguments[2], result;
   uv_loop_t *loop;
   birth b;
-  mp_arguments(env, info, 1, arguments);
-  int error = serve_until_child(mp_int(env, arguments[0]), &b);
+  mp_arguments(env, info, 2, arguments);
+  int error = serve_until_child(mp_int(env, arguments[0]), mp_int(env, arguments[1]), &b);
   if (error != 0) return mp_throw_errno(env, error, "serve");
   MP_CHECK(napi_get_uv_event_loop(env, &loop));
   error = uv_loop_fork(loop);
@@ -368,6 +259,6 @@ static napi_value serve(napi_env env, napi_callback_info info) {
 }
 
 const mp_function mp_fork_server_functions[] = {
-    {"serve", serve}, /* (connection) -> {control, lifeline, client, flags}, in each child; never in the server */
+    {"serve", serve}, /* (connection, lifeline | -1) -> {control, lifeline, client, flags}, in each child only */
     {NULL, NULL},
 };

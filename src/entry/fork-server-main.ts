@@ -2,14 +2,19 @@
  * The program of a fork server: loads what its children are to share, then forks on request.
  *
  * Runs in: the fork server, as its main module; what follows `serve()` runs in each forked child.
- * Descriptor 3 is the connection to its owner, with which it ends; descriptor 4 is the family's memory. It runs no event loop while it serves: `serve()`
+ * Descriptor 3 is the connection to its owner, with which it ends; 4 is the family's memory; 5 is a pipe with which it is
+ * killed, stopped or not. It runs no event loop while it serves: `serve()`
  * stays in native code, so that nothing of the user's can slow it down or change between two forks.
  */
 import { requireAddon } from "../host/addon.ts";
 import { inheritFamily } from "../memory/family.ts";
 import { becomeChild } from "../process/forked-child.ts";
 import { keepRandomUnused } from "../process/forked-random.ts";
-import { serverConnectionDescriptor, serverFamilyDescriptor } from "../process/fork-servers.ts";
+import {
+  serverConnectionDescriptor,
+  serverFamilyDescriptor,
+  serverLifelineDescriptor,
+} from "../process/fork-servers.ts";
 import { resolvingFile } from "../process/fork-server-preload.ts";
 import type { ServerReady, ServerSettings } from "../process/fork-server-protocol.ts";
 import { rehearse } from "../process/rehearsal.ts";
@@ -18,6 +23,9 @@ import { importFrom } from "../wire/modules.ts";
 
 const addon = requireAddon();
 inheritFamily(serverFamilyDescriptor);
+// Programs that a preloaded module starts are not to have them.
+for (const own of [serverConnectionDescriptor, serverLifelineDescriptor]) addon.setCloseOnExec(own, true);
+if (!addon.armLifeline(serverLifelineDescriptor)) process.exit(0); // The owner has ended meanwhile.
 const packet = addon.receiveDescriptors(serverConnectionDescriptor);
 if (packet === null || packet === undefined) process.exit(0); // The owner has ended meanwhile.
 const settings = JSON.parse(Buffer.from(packet.bytes).toString()) as ServerSettings;
@@ -25,7 +33,10 @@ void preload().then((ready) => {
   addon.sendDescriptors(serverConnectionDescriptor, Buffer.from(JSON.stringify(ready)), []);
   if (ready.problem !== undefined || ready.unsafe !== undefined) process.exit(0);
   // In a turn of its own, so that nothing is left to do in the children.
-  setImmediate(() => becomeChild(addon, addon.serve(serverConnectionDescriptor), settings.preload.length > 0));
+  setImmediate(() => {
+    const descriptors = addon.serve(serverConnectionDescriptor, serverLifelineDescriptor);
+    becomeChild(addon, descriptors, settings.preload.length > 0);
+  });
 });
 
 async function preload(): Promise<ServerReady> {

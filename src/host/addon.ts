@@ -35,7 +35,10 @@ export interface Addon {
   pipe(): [number, number];
   /** One message. */
   sendDescriptors(socket: number, bytes: Uint8Array, descriptors: readonly number[]): void;
-  /** One message; null at the end; undefined when none is there yet (non-blocking sockets only). */
+  /**
+   * One message; null at the end; undefined when none is there yet (non-blocking sockets only). Fewer descriptors than
+   * were sent where this process has no room for more.
+   */
   receiveDescriptors(
     socket: number,
   ): { readonly bytes: Uint8Array; readonly descriptors: readonly number[] } | null | undefined;
@@ -45,8 +48,11 @@ export interface Addon {
   watch(descriptor: number, callback: () => void): Watcher;
   /** `onEmpty` once nothing keeps the event loop alive, `onEnd` if nothing does afterwards; and so on. */
   watchEmptyLoop(onEmpty: () => void, onEnd: () => void): void;
-  /** Forks on request until the connection's other end is closed; returns in each child, never in the server. */
-  serve(connection: number): ForkedDescriptors;
+  /**
+   * Forks on request until the connection's other end is closed; returns in each child, never in the server.
+   * `lifeline`: a descriptor of the server's own that its children are not to have; -1: none.
+   */
+  serve(connection: number, lifeline: number): ForkedDescriptors;
   /** `_exit`: no handler of Node's or of the C library's runs. */
   exitNow(code: number): never;
   /** A descriptor that can be read once the process has ended. */

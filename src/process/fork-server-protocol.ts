@@ -4,7 +4,7 @@
  *
  *   request   magic u32 | id u32 | flags u32            + descriptors: control, stdin, stdout, stderr [, lifeline]
  *   started   kind u32 = 1 | id u32 | pid i32 | errno i32         + descriptor: pidfd, when errno is 0
- *   exited    kind u32 = 2 | id u32 | pid i32 | code i32 | signal i32
+ *   exited    kind u32 = 2 | id u32 | pid i32 | code i32 (-1: not known) | signal i32
  *   settings  JSON, the first packet, from the server's owner
  *   ready     JSON, the first answer: what stands in the way, if anything does
  *
@@ -19,6 +19,9 @@ const detachedFlag = 1;
 const startedKind = 1;
 const exitedKind = 2;
 const littleEndian = endianness() === "LE";
+
+/** In an exited packet: the server was not the one to reap it. */
+export const codeNotKnown = -1;
 
 export type ServerMessage =
   | { readonly kind: "started"; readonly id: number; readonly pid: number; readonly errno: number }

@@ -6,12 +6,13 @@
  * alive but a request under way; a server that dies takes nothing with it but the exit codes that nobody else knows.
  * Leaves to others: which server to ask (`fork-servers.ts`), what an exit means (`forked-process.ts`).
  */
+import { constants } from "node:os";
 import { getSystemErrorName } from "node:util";
 import type { Addon, Watcher } from "../host/addon.ts";
 import { deferred, type Deferred } from "../base/deferred.ts";
 import { MultiprocessingError } from "../base/errors.ts";
 import { closeSync } from "node:fs";
-import { forkRequest, parseServerMessage, type ServerMessage } from "./fork-server-protocol.ts";
+import { codeNotKnown, forkRequest, parseServerMessage, type ServerMessage } from "./fork-server-protocol.ts";
 
 /** Requests that the server has not answered yet; more would fill the socket, and a write would block. Arbitrary. */
 const longestQueueAtServer = 16;
@@ -26,7 +27,7 @@ export interface ForkRequest {
 export interface Forked {
   readonly pid: number;
   readonly pidfd: number;
-  /** Resolves when the server tells the end; undefined when the server itself has ended. */
+  /** Resolves when the server tells the end; undefined when it has itself ended, or does not know. */
   readonly reported: Promise<{ readonly code: number; readonly signal: number } | undefined>;
 }
 
@@ -38,6 +39,7 @@ interface Pending {
 export class ForkServer {
   readonly #addon: Addon;
   readonly #connection: number;
+  readonly #lifeline: number | undefined;
   readonly #watcher: Watcher;
   readonly #waiting: Pending[] = [];
   readonly #asked = new Map<number, Pending>();
@@ -46,11 +48,15 @@ export class ForkServer {
   #alive = true;
   #retired = false;
 
-  /** @param connection the descriptor of a connection to a server that is ready to fork; this object owns it */
-  constructor(addon: Addon, connection: number) {
+  /**
+   * @param connection the descriptor of a connection to a server that is ready to fork; this object owns it
+   * @param lifeline likewise, of the pipe with whose closing the server ends; undefined where it is not ours to end
+   */
+  constructor(addon: Addon, connection: number, lifeline?: number) {
     addon.setNonBlocking(connection, true);
     this.#addon = addon;
     this.#connection = connection;
+    this.#lifeline = lifeline;
     this.#watcher = addon.watch(connection, () => this.#receive());
     this.#watcher.unref();
   }
@@ -119,7 +125,8 @@ export class ForkServer {
     if (message.kind === "exited") {
       const running = this.#running.get(message.id);
       this.#running.delete(message.id);
-      running?.resolve({ code: message.code, signal: message.signal });
+      const known = message.code !== codeNotKnown;
+      running?.resolve(known ? { code: message.code, signal: message.signal } : undefined);
       this.#endIfIdle();
       return;
     }
@@ -127,7 +134,8 @@ export class ForkServer {
     if (pending === undefined) return; // Not ours to judge: the native side answers each request once.
     this.#asked.delete(message.id);
     if (message.errno !== 0 || pidfd === undefined) {
-      const why = message.errno === 0 ? "no descriptor of it came" : getSystemErrorName(-message.errno);
+      const why =
+        message.errno === 0 ? getSystemErrorName(-constants.errno.EMFILE) : getSystemErrorName(-message.errno);
       pending.answer.reject(refused(`the operating system refused to fork (${why})`));
     } else {
       const reported = deferred<{ readonly code: number; readonly signal: number } | undefined>();
@@ -147,6 +155,7 @@ export class ForkServer {
     this.#alive = false;
     this.#watcher.close();
     closeSync(this.#connection);
+    if (this.#lifeline !== undefined) closeSync(this.#lifeline);
     for (const { answer } of this.#asked.values()) answer.reject(serverEnded());
     this.#asked.clear();
     for (const { answer } of this.#waiting.splice(0)) answer.reject(serverEnded());

@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { after } from "../base/deadline.ts";
 import { deferred, type Deferred } from "../base/deferred.ts";
 import { MultiprocessingError } from "../base/errors.ts";
-import { requireAddon } from "../host/addon.ts";
+import { requireAddon, type Addon } from "../host/addon.ts";
 import { family } from "../memory/family.ts";
 import { withoutInspector } from "./exec-arguments.ts";
 import { ForkServer } from "./fork-server.ts";
@@ -25,6 +25,8 @@ const program = fileURLToPath(new URL("../entry/fork-server-main.js", import.met
 /** The descriptors at which a server finds its owner, and the family's memory. */
 export const serverConnectionDescriptor = 3;
 export const serverFamilyDescriptor = 4;
+/** And the pipe whose closing kills it: it must end with its root even while it is stopped. */
+export const serverLifelineDescriptor = 5;
 
 /** Preloading may be slow, but a module that never finishes must not hang its user. Arbitrary. */
 const longestPreloadMs = 300_000;
@@ -78,20 +80,25 @@ export async function currentForkServer(): Promise<ForkServer> {
 
 async function startServer(settings: ServerSettings): Promise<ForkServer> {
   const addon = requireAddon();
-  const [ours, theirs] = addon.socketPair("seqpacket");
+  const { ours, theirs, lifeline, itsLifeline } = openConnection(addon);
+  const closeOurs = (): void => {
+    closeSync(ours);
+    closeSync(lifeline);
+  };
   let child: ChildProcess;
   try {
     const flags = forkServerFlags(process.execArgv, process.versions.node);
     child = spawn(process.execPath, [...flags, program], {
       argv0: process.argv0,
-      stdio: ["ignore", "inherit", "inherit", theirs, family().descriptor],
+      stdio: ["ignore", "inherit", "inherit", theirs, family().descriptor, itsLifeline],
       env: withoutInspector(process.env),
     });
   } catch (cause) {
-    closeSync(ours);
+    closeOurs();
     throw cannotStart(String(cause), cause);
   } finally {
     closeSync(theirs);
+    closeSync(itsLifeline);
   }
   child.unref();
   const ready = deferred<ServerReady>();
@@ -114,13 +121,29 @@ async function startServer(settings: ServerSettings): Promise<ForkServer> {
     }
   } catch (error) {
     watcher.close();
-    closeSync(ours);
+    closeOurs();
     throw error;
   } finally {
     cancel();
   }
   watcher.close();
-  return new ForkServer(addon, ours);
+  return new ForkServer(addon, ours, lifeline);
+}
+
+function openConnection(addon: Addon): { ours: number; theirs: number; lifeline: number; itsLifeline: number } {
+  try {
+    const [ours, theirs] = addon.socketPair("seqpacket");
+    try {
+      const [itsLifeline, lifeline] = addon.pipe();
+      return { ours, theirs, lifeline, itsLifeline };
+    } catch (cause) {
+      closeSync(ours);
+      closeSync(theirs);
+      throw cause;
+    }
+  } catch (cause) {
+    throw cannotStart(`its connection cannot be opened (${String(cause)})`, cause);
+  }
 }
 
 /** Threads that a fork would leave behind: another start method has to be taken. */

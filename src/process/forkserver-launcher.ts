@@ -138,8 +138,9 @@ function openEnds(addon: Addon, { stdio, detached }: LaunchRequest): Ends {
       stderr: stderr === undefined ? null : socket(stderr, true, false),
     };
     const closeOurs = (): void => {
-      for (const made of sockets) made.destroy();
+      // The lifeline first: a child that nobody waits for ends by it, before it could see that its channel has ended.
       if (lifeline !== undefined) closeSync(lifeline);
+      for (const made of sockets) made.destroy();
     };
     return { ours: kept, theirs, closeOurs };
   } catch (cause) {

@@ -165,15 +165,18 @@ test("a preloaded module that starts a thread makes spawn the method, with no ha
   assert.deepEqual(stdout.trim().split("\n"), ["spawned 42", "methods spawn"]);
 });
 
-test("the server ends with its root, however that ends", { skip }, async () => {
-  const program = startProgram("family", ["forkserver", "idle", "2", "wait"]);
-  await program.tells("running", 2);
-  const servers = forkServersOf(program.child.pid!);
-  assert.equal(servers.length, 1);
-  program.child.kill("SIGKILL");
-  await once(program.child, "exit");
-  await gone(servers[0]!);
-});
+for (const state of ["serving", "stopped"]) {
+  test(`the server ends with its root, which is killed while the server is ${state}`, { skip }, async () => {
+    const program = startProgram("family", ["forkserver", "idle", "2", "wait"]);
+    await program.tells("running", 2);
+    const servers = forkServersOf(program.child.pid!);
+    assert.equal(servers.length, 1);
+    if (state === "stopped") process.kill(servers[0]!, "SIGSTOP");
+    program.child.kill("SIGKILL");
+    await once(program.child, "exit");
+    await gone(servers[0]!);
+  });
+}
 
 /** Whether a process has a handler for the signal: /proc tells. */
 async function handles(pid: number, signal: number): Promise<boolean> {

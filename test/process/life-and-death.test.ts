@@ -32,6 +32,14 @@ forEachStartMethod((_context, method) => {
     });
   }
 
+  test("the main process is killed: its children end even while they are stopped", async () => {
+    const { program, pids } = await started(method, "idle", "2", "wait");
+    for (const pid of pids) process.kill(pid, "SIGSTOP");
+    program.child.kill("SIGKILL");
+    await program.ended;
+    await allGone(pids);
+  });
+
   for (const [ending, code] of [
     ["exit", 3],
     ["throw", 1],

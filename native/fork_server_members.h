@@ -1,0 +1,64 @@
+/*
+ * What the fork server watches, and what it has to tell its clients. Packets: src/process/fork-server-protocol.ts
+ */
+#ifndef NODE_MULTIPROCESSING_FORK_SERVER_MEMBERS_H
+#define NODE_MULTIPROCESSING_FORK_SERVER_MEMBERS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { STARTED = 1, EXITED = 2, NOT_KNOWN = -1 };
+/* Too many descriptors in flight (a limit on the user, unix(7)), or no kernel memory: nothing tells when that is over. */
+enum { RETRY_MS = 10 };
+
+typedef struct {
+  uint32_t kind, id;
+  int32_t pid, code, signal; /* a started packet has errno in `code`, and ends there; NOT_KNOWN in an exited one */
+} packet;
+
+/* A packet that its reader has no room for yet. */
+typedef struct outgoing {
+  struct outgoing *next;
+  packet content;
+  size_t length;
+  int descriptor; /* -1: none */
+} outgoing;
+
+typedef enum { CLIENT, CHILD } member_kind;
+
+/* What the loop watches: a client's connection, or a child's pidfd. */
+typedef struct member {
+  member_kind kind;
+  int descriptor;
+  struct member *next, *previous;
+  /* of a client */
+  bool root, starved; /* starved: what waits is tried again after a time, not when the socket has room */
+  outgoing *first, *last;
+  /* of a child */
+  pid_t pid;
+  uint32_t id;
+  struct member *client; /* NULL once that has gone */
+} member;
+
+typedef struct {
+  int epoll;
+  member *members;
+  int starved; /* clients that are */
+  int lifeline; /* the server's own; -1: none */
+  struct sigaction interrupt, child_signal; /* as they were, for the children */
+} server;
+
+/* NULL: no memory, or no room in the kernel's table. The descriptor is the member's from then on. */
+member *mp_add_member(server *s, member_kind kind, int descriptor);
+void mp_remove_member(server *s, member *m);
+
+/* Sends a packet, or keeps it until its reader has room. Takes over the descriptor; -1: none. */
+void mp_tell(server *s, member *client, const packet *content, size_t length, int descriptor);
+/* Tries again: a client whose socket has room; all those for whom the kernel had no room. */
+void mp_tell_waiting(server *s, member *client);
+void mp_tell_starved(server *s);
+
+#endif
