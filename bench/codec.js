@@ -1,6 +1,9 @@
-/** The codec against v8.serialize and structuredClone, alternating in one run: operations a second, and ratios. */
+/**
+ * The codec against v8.serialize and structuredClone, alternating in one run: operations a second, and ratios.
+ * "a copy of the bytes" is what `encodeView` saves.
+ */
 import { deserialize, serialize } from "node:v8";
-import { decodeSync, encode } from "../dist/wire/codec.js";
+import { decodeSync, encode, encodeView } from "../dist/wire/codec.js";
 
 const cases = {
   "small integer": 7,
@@ -13,11 +16,13 @@ const cases = {
     tags: null,
   })),
   "text of 1,000 characters": "abcdefghij".repeat(100),
+  "10,000 small integers": Array.from({ length: 10_000 }, (_, n) => n % 1000),
   "10,000 numbers": Array.from({ length: 10_000 }, (_, n) => n * 1.5),
   "Uint8Array of 1 MiB": new Uint8Array(2 ** 20),
 };
 const ways = {
   ours: (value) => decodeSync(encode(value).bytes),
+  "a copy of the bytes": (value) => decodeSync(encodeView(value).bytes),
   "v8.serialize": (value) => deserialize(serialize(value)),
   structuredClone: (value) => structuredClone(value),
 };

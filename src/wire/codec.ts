@@ -27,21 +27,66 @@ export interface Encoded {
   readonly keepAlive: readonly object[];
 }
 
+/** As `Encoded`, but on loan. */
+export interface EncodedView {
+  /** Holds until the next call of `encode` or `encodeView` in this thread: copy it, or write it out, at once. */
+  readonly bytes: Uint8Array;
+  readonly keepAlive: readonly object[];
+}
+
+const nothing: readonly object[] = Object.freeze([]);
+
+/** Used again for each message: to make one costs more than to encode a small value. */
+let spare: Encoding | undefined;
+
 /** @throws {UnserializableError} when something in it cannot be copied */
-export function encode(value: unknown, { root = "value", home }: EncodeOptions = {}): Encoded {
-  const encoding = new Encoding(root, home);
+export function encode(value: unknown, options?: EncodeOptions): Encoded {
+  const encoding = encoded(value, options);
+  const { keep } = encoding;
+  const bytes = encoding.writer.take();
+  release(encoding);
+  return { bytes, keepAlive: keep.length === 0 ? nothing : keep };
+}
+
+/**
+ * The same without a copy of the bytes, for who puts them somewhere else at once: into shared memory, into a socket.
+ *
+ * @throws {UnserializableError} when something in it cannot be copied
+ */
+export function encodeView(value: unknown, options?: EncodeOptions): EncodedView {
+  const encoding = encoded(value, options);
+  const { keep } = encoding;
+  const bytes = encoding.writer.written();
+  release(encoding);
+  return { bytes, keepAlive: keep.length === 0 ? nothing : keep };
+}
+
+/** The message stands in the writer; whoever calls releases the encoding. */
+function encoded(value: unknown, options: EncodeOptions | undefined): Encoding {
+  // A message that is encoded while another one is (by a getter of the user's) has an encoding of its own.
+  const encoding = spare ?? new Encoding();
+  spare = undefined;
+  const root = options?.root ?? "value";
+  encoding.begin(root, options?.home);
   try {
-    return { bytes: encoding.message(value), keepAlive: encoding.keep };
+    encoding.message(value);
+    return encoding;
   } catch (error) {
-    encoding.writer.drop();
+    const { path } = encoding;
+    release(encoding);
     if (error instanceof MultiprocessingError) throw error;
-    if (!(error instanceof RangeError && /call stack/.test(error.message))) throw unreadable(encoding.path, error);
+    if (!(error instanceof RangeError && /call stack/.test(error.message))) throw unreadable(path, error);
     throw new UnserializableError(
       `Cannot send ${root}: its functions, instances or collections are nested too deeply for the stack\n` +
         `  do this:  send the parts one by one, or in plain objects and arrays, which may be nested to any depth`,
       { cause: error },
     );
   }
+}
+
+function release(encoding: Encoding): void {
+  encoding.end();
+  spare = encoding;
 }
 
 /** A getter of the user's own threw while it was read. */
@@ -53,34 +98,46 @@ function unreadable(path: string, cause: unknown): UnserializableError {
   );
 }
 
-/** Rejects with MalformedMessageError, or with what importing a module threw. */
+/**
+ * Reads a message where it lies: nothing of what it gives refers to the bytes, which may be overwritten afterwards.
+ *
+ * Rejects with MalformedMessageError, or with what importing a module threw.
+ */
 export async function decode(bytes: Uint8Array): Promise<unknown> {
+  if (!needsModules(bytes)) return decodeSync(bytes);
   const { body, references } = open(bytes);
-  const modules = references.length === 0 ? [] : await importModules(references);
+  const modules = await importModules(references);
   return new Decoding(body, modules).message();
 }
 
+/** Whether modules must be imported first: without, `decodeSync` does all that `decode` does. */
+export function needsModules(bytes: Uint8Array): boolean {
+  return bytes[0] === version.withModules;
+}
+
 /**
+ * Reads a message where it lies, as `decode` does.
+ *
  * @throws {MalformedMessageError}
  * @throws {MultiprocessingError} ERR_MP_NOT_SUPPORTED when it needs a module that can only be imported asynchronously
  */
 export function decodeSync(bytes: Uint8Array): unknown {
+  if (bytes[0] === version.plain) return new Decoding(new Reader(bytes, 1, bytes.length), nothing).message();
   const { body, references } = open(bytes);
   return new Decoding(body, requireModules(references)).message();
 }
 
 function open(bytes: Uint8Array): { readonly body: Reader; readonly references: readonly ModuleReference[] } {
-  const head = new Reader(bytes);
+  const head = new Reader(bytes, 0, bytes.length);
   const first = head.byte();
-  if (first === version.plain) return { body: head, references: [] };
   if (first !== version.withModules) head.malformed(`no message begins with ${first}`);
-  const length = head.uint32At(1);
-  head.position = 5;
+  const length = head.uint32();
   if (length > head.left) head.malformed("it is cut off");
+  const start = head.position;
   head.position += length;
   const encoding = head.byte();
   if (encoding !== tag.latin1 && encoding !== tag.utf16) head.malformed("its list of modules is none");
   const count = head.uint();
   const references = parseModules(encoding === tag.latin1 ? head.latin1(count) : head.utf16(count));
-  return { body: new Reader(bytes, 5, 5 + length), references };
+  return { body: new Reader(bytes, start, start + length), references };
 }

@@ -116,8 +116,17 @@ function readRegExp(decoding: Decoding): RegExp {
   return made;
 }
 
+/** Below, to clear the memory first costs less than the longer way round it. Measured in bench/codec.js. */
+const clearedBytes = 4096;
+
 function copyOf(bytes: Uint8Array): ArrayBuffer {
-  const copy = new ArrayBuffer(bytes.length);
+  const { length } = bytes;
+  if (length >= clearedBytes) {
+    const copy = Buffer.allocUnsafeSlow(length);
+    copy.set(bytes);
+    return copy.buffer as ArrayBuffer; // Its own, and of its length: it is from no pool.
+  }
+  const copy = new ArrayBuffer(length);
   new Uint8Array(copy).set(bytes);
   return copy;
 }

@@ -5,25 +5,24 @@
  * Guarantees: bad bytes give a MalformedMessageError, never a crash, and nothing that they say is called but the
  * `decode` of a registered kind.
  */
+import { readDoubles, readIntegers } from "./arrays.ts";
 import { decodeBuiltin } from "./decode-builtin.ts";
 import { kindNamed, type Decoder } from "./kinds.ts";
 import type { Reader } from "./reader.ts";
+import { readKeys } from "./shapes.ts";
 import { tag } from "./tags.ts";
 
 /** In the list of objects, one that is begun and not adopted yet. */
 const begun: object = {};
 
-interface Deferred {
-  readonly shell: object;
-}
-
 export class Decoding implements Decoder {
   readonly reader: Reader;
   readonly #modules: readonly unknown[];
-  readonly #objects: object[] = [];
-  readonly #shapes: (readonly string[])[] = [];
-  readonly #deferred: Deferred[] = [];
-  readonly #afterwards: (() => void)[] = [];
+  // Lists are made when something comes into them: most messages need none.
+  #objects: object[] | undefined;
+  #shapes: (readonly string[])[] | undefined;
+  #deferred: object[] | undefined;
+  #afterwards: (() => void)[] | undefined;
   #stores: Map<object, unknown> | undefined;
   #slot = -1;
 
@@ -37,13 +36,13 @@ export class Decoding implements Decoder {
     let value: unknown;
     try {
       value = this.value();
-      for (let i = 0; i < this.#deferred.length; i++) this.#fill(this.#deferred[i]!.shell);
+      for (let i = 0; this.#deferred !== undefined && i < this.#deferred.length; i++) this.#fill(this.#deferred[i]!);
     } catch (error) {
       if (error instanceof RangeError && /call stack/.test(error.message)) reader.malformed("it is nested too deeply");
       throw error;
     }
     if (reader.left !== 0) reader.malformed(`${reader.left} bytes are left over`);
-    for (const step of this.#afterwards) step();
+    if (this.#afterwards !== undefined) for (const step of this.#afterwards) step();
     return value;
   }
 
@@ -71,7 +70,7 @@ export class Decoding implements Decoder {
   }
 
   afterwards(step: () => void): void {
-    this.#afterwards.push(step);
+    (this.#afterwards ??= []).push(step);
   }
 
   store<T>(key: object, make: () => T): T {
@@ -82,7 +81,7 @@ export class Decoding implements Decoder {
   }
 
   adopt<T extends object>(shell: T): T {
-    if (this.#slot >= 0) this.#objects[this.#slot] = shell;
+    if (this.#slot >= 0) this.#objects![this.#slot] = shell;
     return shell;
   }
 
@@ -119,6 +118,8 @@ export class Decoding implements Decoder {
         return this.#object(head, this.#next({}));
       case tag.array:
       case tag.sparseArray:
+      case tag.integers:
+      case tag.doubles:
         return this.#array(head, this.#next([]));
       case tag.kind:
         return this.#kind();
@@ -131,23 +132,23 @@ export class Decoding implements Decoder {
 
   /** Numbers an object whose content follows. */
   #next<T extends object>(shell: T): T {
-    this.#objects.push(shell);
+    (this.#objects ??= []).push(shell);
     return shell;
   }
 
   /** Takes the next number for an object that can only be made when its first parts are known. */
   begin(): number {
-    return this.#objects.push(begun) - 1;
+    return (this.#objects ??= []).push(begun) - 1;
   }
 
   finish<T extends object>(number: number, made: T): T {
-    this.#objects[number] = made;
+    this.#objects![number] = made;
     return made;
   }
 
   #reference(): object {
     const number = this.reader.uint();
-    const found = this.#objects[number];
+    const found = this.#objects?.[number];
     if (found === undefined || found === begun) this.malformed(`it refers to object ${number}, which is not there yet`);
     return found;
   }
@@ -168,7 +169,7 @@ export class Decoding implements Decoder {
     const what = this.reader.byte();
     if (what !== tag.array && what !== tag.newShape) this.malformed(`${what} cannot come later`);
     const shell = this.#next(what === tag.array ? [] : {});
-    this.#deferred.push({ shell });
+    (this.#deferred ??= []).push(shell);
     return shell;
   }
 
@@ -187,19 +188,13 @@ export class Decoding implements Decoder {
     }
     switch (kind) {
       case tag.newShape: {
-        const count = reader.count();
-        const keys: string[] = [];
-        for (let i = 0; i < count; i++) {
-          const key = this.string();
-          if (key === "__proto__") this.malformed('a shape has the key "__proto__"');
-          keys.push(key);
-        }
-        this.#shapes.push(keys);
+        const keys = readKeys(reader, () => this.string());
+        (this.#shapes ??= []).push(keys);
         for (const key of keys) shell[key] = this.value();
         return shell;
       }
       case tag.knownShape: {
-        const keys = this.#shapes[reader.uint()];
+        const keys = this.#shapes?.[reader.uint()];
         if (keys === undefined) this.malformed("it refers to a shape that is not there");
         for (const key of keys) shell[key] = this.value();
         return shell;
@@ -230,6 +225,8 @@ export class Decoding implements Decoder {
       for (let i = 0; i < count; i++) shell.push(this.value());
       return shell;
     }
+    if (head === tag.integers) return readIntegers(shell, reader);
+    if (head === tag.doubles) return readDoubles(shell, reader);
     if (head !== tag.sparseArray) this.malformed(`an array cannot begin with ${head}`);
     const length = reader.uint();
     if (length > 2 ** 32 - 1) this.malformed(`no array is ${length} long`);

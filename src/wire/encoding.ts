@@ -8,17 +8,23 @@
  */
 import { types } from "node:util";
 import { UnserializableError } from "../base/errors.ts";
+import { isDense, writeNumbers } from "./arrays.ts";
 import { encodeBuiltin } from "./encode-builtin.ts";
+import { Identities } from "./identities.ts";
 import { kindOf, plainKindOf, proxyRefusal, type Encoder, type ModuleReference, type Refusal } from "./kinds.ts";
 import { showPath, type Step } from "./path.ts";
-import { ShapeTable } from "./shapes.ts";
+import { rememberSent, sentShape, writeKeys } from "./shapes.ts";
 import { portableSymbol } from "./symbols.ts";
 import { deepestNesting, tag, version } from "./tags.ts";
 import { Writer } from "./writer.ts";
 
-const headBytesWithModules = 5;
 const smallIntegers = tag.shortString - tag.smallInteger;
 const longestShortString = 127;
+/** Steps of a path that are kept for the next message. Arbitrary. */
+const longestKeptPath = 1000;
+
+/** Counts messages, so that what is remembered of a shape knows in which one it was last. */
+let messages = 0;
 
 interface Deferred {
   readonly value: object;
@@ -26,24 +32,44 @@ interface Deferred {
 }
 
 export class Encoding implements Encoder {
-  readonly home: string | undefined;
-  readonly keep: object[] = [];
+  home: string | undefined;
+  keep: object[] = [];
   readonly writer: Writer = new Writer();
-  readonly #root: string;
-  readonly #seen = new Map<object, number>();
-  #shapes: ShapeTable | undefined;
+  #root = "";
+  #message = 0;
+  #shapes = 0;
+  readonly #seen = new Identities();
   #modules: Map<string, { readonly number: number; readonly reference: ModuleReference }> | undefined;
   #stores: Map<object, unknown> | undefined;
   #steps: Step[] = [];
   #depth = 0;
+  /** The depth from which nesting is counted: a deferred content starts anew. */
+  #base = 0;
   #deferred: Deferred[] | undefined;
 
-  constructor(root: string, home: string | undefined) {
+  /** For a new message, however the last one ended. */
+  begin(root: string, home: string | undefined): void {
     this.#root = root;
     this.home = home;
+    this.#message = ++messages;
+    this.#shapes = 0;
+    this.#depth = 0;
+    this.writer.clear();
   }
 
-  message(value: unknown): Uint8Array {
+  /** Lets go of all that the message held. */
+  end(): void {
+    this.#seen.clear();
+    if (this.keep.length > 0) this.keep = [];
+    this.#modules = undefined;
+    this.#stores = undefined;
+    if (this.#steps.length > longestKeptPath) this.#steps = [];
+    this.#deferred = undefined;
+    this.#base = 0;
+  }
+
+  /** Writes the message; it is in the writer then. */
+  message(value: unknown): void {
     this.writer.byte(version.plain);
     this.any(value);
     // An item that is deferred while another is written comes after it: the list grows under the loop.
@@ -56,23 +82,17 @@ export class Encoding implements Encoder {
       this.#content(content);
       this.#base = base;
     }
-    if (this.#modules !== undefined) return this.#withModules();
-    return this.writer.take();
+    if (this.#modules !== undefined) this.#addModules(this.#modules);
   }
 
-  /** The depth from which nesting is counted: a deferred content starts anew. */
-  #base = 0;
-
   /** The modules stand at the end, since they are known then; the receiver reads them first. */
-  #withModules(): Uint8Array {
-    const body = this.writer.take();
-    const writer = new Writer();
+  #addModules(modules: ReadonlyMap<string, { readonly reference: ModuleReference }>): void {
+    const { writer } = this;
+    const body = writer.take();
     writer.byte(version.withModules);
-    writer.bytes(new Uint8Array(headBytesWithModules - 1));
-    writer.uint32At(1, body.length - 1);
+    writer.uint32(body.length - 1);
     writer.bytes(body.subarray(1));
-    writer.text(JSON.stringify([...this.#modules!.values()].map(({ reference }) => reference)), tag.latin1, tag.utf16);
-    return writer.take();
+    writer.text(JSON.stringify([...modules.values()].map(({ reference }) => reference)), tag.latin1, tag.utf16);
   }
 
   value(value: unknown, step: string): void {
@@ -189,14 +209,13 @@ export class Encoding implements Encoder {
   }
 
   #object(value: object): void {
-    const seen = this.#seen.get(value);
-    if (seen !== undefined) {
+    const seen = this.#seen.find(value);
+    if (seen >= 0) {
       this.writer.byte(tag.reference);
       this.writer.uint(seen);
       return;
     }
     if (types.isProxy(value) && typeof value === "object") this.refuse(proxyRefusal);
-    this.#seen.set(value, this.#seen.size);
     const prototype: unknown = typeof value === "function" ? undefined : Object.getPrototypeOf(value);
     if (prototype === Array.prototype && Array.isArray(value)) this.#plain(value);
     else if (prototype === Object.prototype || prototype === null) {
@@ -246,13 +265,14 @@ export class Encoding implements Encoder {
   #array(value: readonly unknown[]): void {
     const { writer } = this;
     const { length } = value;
-    const keys = Object.keys(value);
-    if (keys.length === length && (length === 0 || keys[length - 1] === String(length - 1))) {
+    if (isDense(value)) {
+      if (writeNumbers(value, writer)) return;
       writer.byte(tag.array);
       writer.uint(length);
       for (let i = 0; i < length; i++) this.#inside(i, value[i]);
       return;
     }
+    const keys = Object.keys(value);
     writer.byte(tag.sparseArray);
     writer.uint(length);
     writer.uint(keys.length);
@@ -271,17 +291,29 @@ export class Encoding implements Encoder {
       return;
     }
     if (bare) writer.byte(tag.bareObject);
-    this.#shapes ??= new ShapeTable();
-    const shape = this.#shapes.find(keys);
-    if (shape >= 0) {
-      writer.byte(tag.knownShape);
-      writer.uint(shape);
-    } else {
-      writer.byte(tag.newShape);
-      writer.uint(keys.length);
-      for (const key of keys) this.string(key);
-    }
+    this.#shape(keys);
     for (const key of keys) this.#inside(key, value[key]);
+  }
+
+  #shape(keys: readonly string[]): void {
+    const { writer } = this;
+    const known = sentShape(keys);
+    if (known?.message === this.#message) {
+      writer.byte(tag.knownShape);
+      writer.uint(known.number);
+      return;
+    }
+    writer.byte(tag.newShape);
+    const number = this.#shapes++;
+    if (known !== undefined) {
+      writer.bytes(known.block);
+      known.message = this.#message;
+      known.number = number;
+      return;
+    }
+    const at = writer.length;
+    writeKeys(keys, writer, (key) => this.string(key));
+    rememberSent(keys, writer.written(at), this.#message, number);
   }
 
   /** Symbols that are not registered are left out, as structured clone leaves out all. */

@@ -48,7 +48,7 @@ registerKind({
 registerKind({
   name: "namespace",
   plainToo: true,
-  matches: (value): value is object => types.isModuleNamespaceObject(value),
+  matches: (value): value is object => Symbol.toStringTag in value && types.isModuleNamespaceObject(value),
   encode(value: Record<string, unknown>, encoder: Encoder): void {
     const standard = value["default"];
     const builtin = typeof standard === "object" && standard !== null ? globalPathOf(standard) : undefined;
@@ -76,6 +76,7 @@ function nonPlainGlobal(value: object): boolean {
 }
 
 function isPrototype(value: object): value is object {
+  if (!Object.hasOwn(value, "constructor")) return false;
   const constructor: unknown = Object.getOwnPropertyDescriptor(value, "constructor")?.value;
   return typeof constructor === "function" && (constructor as { prototype?: unknown }).prototype === value;
 }

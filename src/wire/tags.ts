@@ -6,7 +6,8 @@
  *   value     tag | what the tag says
  *
  * Numbers are LEB128 where nothing else is said. Objects are numbered in the order in which their tags come, so that
- * `reference` can name one that came before. A shape (the keys of a plain object) is written once a message.
+ * `reference` can name one that came before. A shape (the keys of a plain object: their number, the length of their texts
+ * in four bytes, the texts) is written once a message, or more often where the sender has forgotten it.
  *
  * Runs in: every process.
  */
@@ -52,6 +53,10 @@ export const tag = {
   deferred: 31,
   /** A plain object that has symbols or a key "__proto__" too. */
   carefulObject: 32,
+  /** An array of nothing but whole numbers: its length, the bytes of each (1, 2 or 4), and they. */
+  integers: 33,
+  /** An array of nothing but numbers: its length, and each as a double. */
+  doubles: 34,
   /** 0x40 … 0x7f: the integers 0 … 63. */
   smallInteger: 0x40,
   /** 0x80 … 0xff: a Latin-1 string of 0 … 127 characters. */

@@ -2,18 +2,20 @@
  * Bytes of a message under construction, in a buffer that is used again for the next message.
  *
  * Runs in: every process.
- * Guarantees: what `take` returns is nobody else's.
+ * Guarantees: what `take` returns is nobody else's (its `buffer` may be: it is from Node's pool); what `written` returns
+ * holds until the writer begins anew.
  */
 import type { TextBuffer } from "./reader.ts";
 
 const initialBytes = 8192;
 /** A larger buffer is given away instead of copied. Measured: a copy of 64 KiB costs as much as a new buffer. */
-const largestKept = 65_536;
+const largestCopied = 65_536;
+/** A larger buffer is not kept for the next message. Arbitrary: what a process may hold on to for nothing. */
+const largestKept = 4 * 2 ** 20;
 /** Below, a loop in JavaScript is quicker than the call into Node's own code. Measured in bench/codec.js. */
 const shortText = 24;
+const shortBytes = 48;
 const longestLatin1Test = /^[\0-\xff]*$/;
-
-let spare: TextBuffer | undefined;
 
 export class Writer {
   #bytes: TextBuffer;
@@ -21,24 +23,40 @@ export class Writer {
   length = 0;
 
   constructor() {
-    this.#bytes = spare ?? allocate(initialBytes);
-    spare = undefined; // A message that is written while another one is takes a buffer of its own.
+    this.#bytes = allocate(initialBytes);
     this.#view = viewOf(this.#bytes);
   }
 
-  /** The message; the writer is done then. */
+  /** Begins anew. */
+  clear(): void {
+    this.length = 0;
+    if (this.#bytes.length > largestKept) this.#use(allocate(initialBytes));
+  }
+
+  /** The message, for good; the writer is empty then. */
   take(): Uint8Array {
-    const written = this.#bytes.subarray(0, this.length);
-    if (this.#bytes.length > largestKept) return written;
-    spare = this.#bytes;
-    const copy = Buffer.allocUnsafeSlow(this.length);
-    copy.set(written);
+    const { length } = this;
+    this.length = 0;
+    if (length > largestCopied) {
+      const written = this.#bytes.subarray(0, length);
+      this.#use(allocate(initialBytes));
+      return written;
+    }
+    // From Node's pool: a buffer of its own for each message costs more than all the rest of it.
+    const copy = Buffer.allocUnsafe(length);
+    if (length <= shortBytes) for (let i = 0; i < length; i++) copy[i] = this.#bytes[i]!;
+    else copy.set(this.#bytes.subarray(0, length));
     return copy;
   }
 
-  /** The writer is done, and nothing of it is wanted. */
-  drop(): void {
-    if (this.#bytes.length <= largestKept) spare = this.#bytes;
+  /** The message, until the writer begins anew. */
+  written(start = 0): Uint8Array {
+    return this.#bytes.subarray(start, this.length);
+  }
+
+  #use(bytes: TextBuffer): void {
+    this.#bytes = bytes;
+    this.#view = viewOf(bytes);
   }
 
   #reserve(count: number): void {
@@ -46,8 +64,7 @@ export class Writer {
     if (needed <= this.#bytes.length) return;
     const larger = allocate(Math.max(needed, this.#bytes.length * 2));
     larger.set(this.#bytes.subarray(0, this.length));
-    this.#bytes = larger;
-    this.#view = viewOf(larger);
+    this.#use(larger);
   }
 
   byte(value: number): void {
@@ -58,12 +75,13 @@ export class Writer {
   /** LEB128, from 0 to 2^53-1. */
   uint(value: number): void {
     this.#reserve(8);
+    const bytes = this.#bytes;
     let left = value;
     while (left > 0x7f) {
-      this.#bytes[this.length++] = (left % 128) | 0x80;
+      bytes[this.length++] = (left % 128) | 0x80;
       left = left > 0x7fffffff ? Math.floor(left / 128) : left >>> 7;
     }
-    this.#bytes[this.length++] = left;
+    bytes[this.length++] = left;
   }
 
   double(value: number): void {
@@ -72,14 +90,32 @@ export class Writer {
     this.length += 8;
   }
 
+  /** Room for `count` bytes, which the view's caller fills: where they begin. */
+  room(count: number): { readonly view: DataView; readonly at: number } {
+    this.#reserve(count);
+    const at = this.length;
+    this.length += count;
+    return { view: this.#view, at };
+  }
+
+  uint32(value: number): void {
+    this.#reserve(4);
+    this.uint32At(this.length, value);
+    this.length += 4;
+  }
+
   uint32At(position: number, value: number): void {
     this.#view.setUint32(position, value, true);
   }
 
   bytes(source: Uint8Array): void {
-    this.#reserve(source.length);
-    this.#bytes.set(source, this.length);
-    this.length += source.length;
+    const { length } = source;
+    this.#reserve(length);
+    if (length <= shortBytes) {
+      const bytes = this.#bytes;
+      for (let i = 0, at = this.length; i < length; i++) bytes[at++] = source[i]!;
+    } else this.#bytes.set(source, this.length);
+    this.length += length;
   }
 
   /** Writes a short Latin-1 text after one byte `head + length`, if it is one; else nothing, and answers false. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { decode, decodeSync, encode } from "#src/wire/codec.js";
+import { decode, decodeSync, encode, encodeView, needsModules } from "#src/wire/codec.js";
 
 function roundTrip<T>(value: T): T {
   return decodeSync(encode(value).bytes) as T;
@@ -128,6 +128,112 @@ test("the bytes of a message do not change when the next one is encoded", () => 
   const first = encode({ a: "first" }).bytes;
   encode({ a: "other" });
   assert.deepEqual(decodeSync(first), { a: "first" });
+});
+
+test("a view of a message holds until the next one is encoded, and what was decoded from it for good", async () => {
+  const value = {
+    text: "a text of more than a few characters, read at once",
+    short: "short",
+    bytes: new Uint8Array([1, 2, 3]),
+    long: new Uint8Array(10_000).fill(7),
+    buffer: Buffer.from("pooled"),
+    numbers: [1.5, 2, 3, 4, 5, 6, 7, 8],
+  };
+  const view = encodeView(value).bytes;
+  assert.deepEqual(Uint8Array.from(view), Uint8Array.from(encode(value).bytes));
+  const lent = encodeView(value).bytes;
+  const copies = [decodeSync(lent), await decode(lent)];
+  lent.fill(0);
+  assert.deepEqual(copies, [value, value]);
+  assert.equal(needsModules(encode(value).bytes), false);
+});
+
+test("a message that lies inside of others' bytes is read there", () => {
+  const { bytes } = encode({ n: 0.5, list: [1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5], text: "漢字", at: new Date(5) });
+  const around = new Uint8Array(bytes.length + 30).fill(0xff);
+  around.set(bytes, 13);
+  const copy = decodeSync(around.subarray(13, 13 + bytes.length));
+  assert.deepEqual(copy, decodeSync(bytes));
+});
+
+test("lists of numbers arrive as they were, and take few bytes (generated)", () => {
+  const lists = fc.oneof(
+    fc.array(fc.double(), { minLength: 7, maxLength: 200 }),
+    fc.array(fc.integer(), { minLength: 7, maxLength: 200 }),
+    fc.array(fc.integer({ min: -129, max: 128 }), { minLength: 7, maxLength: 200 }),
+    fc.array(fc.integer({ min: -32_769, max: 32_768 }), { minLength: 7, maxLength: 200 }),
+    fc.array(fc.constantFrom(0, -0, 1, NaN, 2 ** 31, -(2 ** 31), 2 ** 53), { minLength: 7, maxLength: 200 }),
+    fc.array(fc.oneof(fc.double(), fc.constant(undefined), fc.constant("1")), { minLength: 7, maxLength: 200 }),
+  );
+  fc.assert(fc.property(lists, (list) => assert.deepStrictEqual(roundTrip(list), list)));
+  const count = 10_000;
+  const list = (of: (n: number) => number): number =>
+    encode(Array.from({ length: count }, (_, n) => of(n))).bytes.length;
+  const sizes = [list((n) => n % 100), list((n) => n), list((n) => n * 1000), list((n) => n / 3)];
+  assert.deepEqual(
+    sizes.map((size) => Math.floor(size / count)),
+    [1, 2, 4, 8],
+  );
+});
+
+test("long arrays keep holes and properties of their own, too", () => {
+  const numbers = Array.from({ length: 1000 }, (_, n) => n);
+  assert.deepStrictEqual(roundTrip(numbers), numbers);
+  const named = Object.assign([...numbers], { index: 7 });
+  assert.deepStrictEqual(roundTrip(named), named);
+  const holed = [...numbers];
+  Reflect.deleteProperty(holed, 500);
+  assert.deepStrictEqual(roundTrip(holed), holed);
+  const both = Object.assign([...holed], { 1003: "far", name: "both" });
+  Reflect.deleteProperty(both, 501);
+  assert.deepStrictEqual(roundTrip(both), both);
+  assert.deepStrictEqual(roundTrip(Array(2000)), Array(2000));
+  const objects = Object.assign(
+    numbers.map((n) => ({ n })),
+    { self: 1 },
+  );
+  assert.deepStrictEqual(roundTrip(objects), objects);
+});
+
+test("what is remembered of shapes never mixes them up (generated)", () => {
+  const keys = fc.uniqueArray(fc.string({ unit: "binary", maxLength: 4 }), { maxLength: 6 });
+  const object = keys.map((names) => Object.fromEntries(names.map((name, at) => [name, at])));
+  fc.assert(
+    fc.property(fc.array(object, { maxLength: 30 }), (objects) =>
+      assert.deepStrictEqual(roundTrip([objects, objects]), [objects, objects]),
+    ),
+    { numRuns: 500 },
+  );
+  const dictionary = Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`key number ${n}`, n]));
+  assert.deepStrictEqual(roundTrip([dictionary, { ...dictionary }]), [dictionary, dictionary]);
+});
+
+test("a getter that encodes something itself spoils nothing", () => {
+  const value = {
+    before: [{ a: 1 }],
+    get made(): number {
+      assert.deepEqual(roundTrip({ inner: [1, 2, 3], a: { b: 2 } }), { inner: [1, 2, 3], a: { b: 2 } });
+      assert.throws(() => encode(Promise.resolve()), { code: "ERR_MP_UNSERIALIZABLE" });
+      return encode("x".repeat(20_000)).bytes.length;
+    },
+    after: [{ a: 2 }],
+  };
+  assert.deepEqual(roundTrip(value), { before: [{ a: 1 }], made: 20_005, after: [{ a: 2 }] });
+});
+
+test("after a message that failed the next one is whole, and its paths are its own", () => {
+  const failing = { deep: { list: [1, 2, { promise: Promise.resolve() }] } };
+  for (let i = 0; i < 3; i++) {
+    assert.throws(
+      () => encode(failing, { root: "first" }),
+      (error: Error) => error.message.includes("first.deep.list[2].promise"),
+    );
+    assert.throws(
+      () => encode([Symbol("own")], { root: "second" }),
+      (error: Error) => error.message.includes("second[0]"),
+    );
+    assert.deepEqual(roundTrip([failing.deep.list[0], { deep: 1 }]), [1, { deep: 1 }]);
+  }
 });
 
 test("a message that is cut off, or changed, gives MalformedMessageError or another value: never a crash (generated)", async () => {
