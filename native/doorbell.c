@@ -78,7 +78,8 @@ static int32_t *word(napi_env env, napi_value array, napi_value index) {
 
 enum { WOKEN, TIMED_OUT, INTERRUPTED };
 
-/* SIGCHLD is libuv's own business: while it is held back here, it does not end the wait. */
+/* SIGCHLD is libuv's own business: while it is held back here, it does not end the wait. sigprocmask() is the thread's
+   own on Linux, and unlike pthread_sigmask() asks for no new glibc. */
 static napi_value futex_wait(napi_env env, napi_callback_info info) {
   napi_value arguments[4];
   mp_arguments(env, info, 4, arguments);
@@ -90,10 +91,10 @@ static napi_value futex_wait(napi_env env, napi_callback_info info) {
   sigset_t child, before;
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
-  pthread_sigmask(SIG_BLOCK, &child, &before);
+  sigprocmask(SIG_BLOCK, &child, &before);
   long result = syscall(SYS_futex, at, FUTEX_WAIT, mp_int(env, arguments[2]), &limit, NULL, 0);
   int error = errno;
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  sigprocmask(SIG_SETMASK, &before, NULL);
   if (result == 0 || error == EAGAIN) return mp_from_int(env, WOKEN);
   if (error == ETIMEDOUT) return mp_from_int(env, TIMED_OUT);
   if (error == EINTR) return mp_from_int(env, INTERRUPTED);

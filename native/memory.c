@@ -1,12 +1,16 @@
 /*
  * Memory that several processes see: memfd_create(2), shm_open(3), mmap(2), fallocate(2).
  *
+ * Named segments are opened where glibc's and musl's shm_open() have them, not by it: it is in another library before
+ * glibc 2.34, and an addon that is built there asks for that version.
+ *
  * A mapping is an ArrayBuffer; it is unmapped when that is detached or collected.
  */
 #include "addon.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -95,24 +99,34 @@ static napi_value reserve(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+static bool segment_path(const char *name, char *path) {
+  while (*name == '/') name++;
+  int length = snprintf(path, NAME_SIZE + sizeof("/dev/shm/"), "/dev/shm/%s", name);
+  bool plain = *name != 0 && strchr(name, '/') == NULL && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+  if (plain && length > 0) return true;
+  errno = EINVAL;
+  return false;
+}
+
 /* A new one has no size yet: reserve() gives it one. */
 static napi_value open_named(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
-  char name[NAME_SIZE];
+  char name[NAME_SIZE], path[NAME_SIZE + sizeof("/dev/shm/")];
   mp_arguments(env, info, 2, arguments);
   text(env, arguments[0], name);
-  int flags = O_RDWR | O_CLOEXEC | (mp_bool(env, arguments[1]) ? O_CREAT | O_EXCL : 0);
-  int descriptor = shm_open(name, flags, S_IRUSR | S_IWUSR);
+  if (!segment_path(name, path)) return mp_throw_errno(env, errno, "shm_open");
+  int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (mp_bool(env, arguments[1]) ? O_CREAT | O_EXCL : 0);
+  int descriptor = open(path, flags, S_IRUSR | S_IWUSR);
   if (descriptor < 0) return mp_throw_errno(env, errno, "shm_open");
   return mp_from_int(env, descriptor);
 }
 
 static napi_value unlink_named(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
-  char name[NAME_SIZE];
+  char name[NAME_SIZE], path[NAME_SIZE + sizeof("/dev/shm/")];
   mp_arguments(env, info, 1, arguments);
   text(env, arguments[0], name);
-  if (shm_unlink(name) != 0) return mp_throw_errno(env, errno, "shm_unlink");
+  if (!segment_path(name, path) || unlink(path) != 0) return mp_throw_errno(env, errno, "shm_unlink");
   return NULL;
 }
 

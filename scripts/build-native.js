@@ -18,11 +18,7 @@ const warnings = ["-Wall", "-Wextra", "-Werror"];
 /** @param {{ output?: string, flags?: string[] }} options flags in addition, for a build of another kind */
 export function buildNative({ output = join(root, "dist", "native", "node_multiprocessing.node"), flags = [] } = {}) {
   if (process.platform !== "linux") return;
-  const files = readdirSync(sources)
-    .filter((file) => /\.[ch]$/.test(file))
-    .sort();
-  const headers = join(dirname(createRequire(import.meta.url).resolve("node-api-headers/package.json")), "include");
-  const compiler = findCompiler(files, headers);
+  const compiler = findCompiler([process.env["CC"], "cc", "gcc", "clang"].filter(Boolean));
   if (compiler === undefined) {
     console.warn(
       "node-multiprocessing: no C compiler with the C library's headers was found, so the native addon is not built.\n" +
@@ -31,9 +27,15 @@ export function buildNative({ output = join(root, "dist", "native", "node_multip
     );
     return;
   }
+  compile({ compiler, output, flags });
+}
+
+/** @param {{ compiler: string, output: string, flags?: readonly string[] }} options */
+export function compile({ compiler, output, flags = [] }) {
+  const files = sourceFiles();
   const command = [
     ...["-std=gnu11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", ...warnings, ...flags],
-    ...["-isystem", headers],
+    ...["-isystem", headers()],
     ...files.filter((file) => file.endsWith(".c")).map((file) => join(sources, file)),
   ];
   const stamp = stampOf(compiler, command, files);
@@ -51,13 +53,26 @@ export function buildNative({ output = join(root, "dist", "native", "node_multip
 }
 
 /** The first that has the headers which the sources ask for. */
-function findCompiler(files, headers) {
-  const candidates = [process.env["CC"], "cc", "gcc", "clang"].filter(Boolean);
+export function findCompiler(candidates, flags = []) {
   // One without the C library's headers (Debian's gcc alone) is none: asked here, so that -Werror stays loud.
-  const asked = files.flatMap((file) => readFileSync(join(sources, file), "utf8").match(/^#include <.*>/gm) ?? []);
+  const asked = sourceFiles().flatMap(
+    (file) => readFileSync(join(sources, file), "utf8").match(/^#include <.*>/gm) ?? [],
+  );
   const input = `#define _GNU_SOURCE\n${[...new Set(asked)].join("\n")}\n`;
-  const flags = ["-fsyntax-only", "-isystem", headers, "-xc", "-"];
-  return candidates.find((name) => spawnSync(name, flags, { input, stdio: ["pipe", "ignore", "ignore"] }).status === 0);
+  const question = ["-fsyntax-only", ...flags, "-isystem", headers(), "-xc", "-"];
+  return candidates.find(
+    (name) => spawnSync(name, question, { input, stdio: ["pipe", "ignore", "ignore"] }).status === 0,
+  );
+}
+
+function sourceFiles() {
+  return readdirSync(sources)
+    .filter((file) => /\.[ch]$/.test(file))
+    .sort();
+}
+
+function headers() {
+  return join(dirname(createRequire(import.meta.url).resolve("node-api-headers/package.json")), "include");
 }
 
 function stampOf(compiler, command, files) {

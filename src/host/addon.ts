@@ -4,7 +4,7 @@
  * Runs in: every process.
  * Guarantees: nothing is loaded before it is asked for; the answer does not change.
  */
-import { existsSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { MultiprocessingError } from "../base/errors.ts";
@@ -95,17 +95,43 @@ type Found = { readonly addon: Addon; readonly file: string } | { readonly why: 
 
 let found: Found | undefined;
 
-/** Built here; else the one that came with the package. */
-function candidates(): string[] {
-  const prebuilt = `../../native/prebuilt/${process.platform}-${process.arch}/node_multiprocessing.node`;
-  return ["../native/node_multiprocessing.node", prebuilt].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+/** Built here; else the one that came with the package (scripts/prebuild.js names them). */
+function findFile(): string | undefined {
+  const existing = (path: string): string | undefined => {
+    const file = fileURLToPath(new URL(path, import.meta.url));
+    return existsSync(file) ? file : undefined;
+  };
+  const prebuilt = (): string => `../../native/prebuilt/${targetName()}/node_multiprocessing.node`;
+  return existing("../native/node_multiprocessing.node") ?? existing(prebuilt());
+}
+
+/** As in "linux-x64-glibc". */
+function targetName(): string {
+  const machine = `${process.platform}-${process.arch}`;
+  return process.platform === "linux" ? `${machine}-${usesMusl() ? "musl" : "glibc"}` : machine;
+}
+
+/**
+ * The program's header names its dynamic loader. Why not `process.report`, which tells as well: it asks the network
+ * interfaces, and takes a hundred times as long.
+ */
+function usesMusl(): boolean {
+  const header = Buffer.alloc(2048);
+  const program = openSync(process.execPath, "r");
+  try {
+    return header.toString("latin1", 0, readSync(program, header)).includes("/ld-musl-");
+  } finally {
+    closeSync(program);
+  }
 }
 
 function find(): Found {
   if (process.env["NODE_MULTIPROCESSING_NO_ADDON"] === "1") return { why: "NODE_MULTIPROCESSING_NO_ADDON is set" };
-  const file = candidates().find((candidate) => existsSync(candidate));
+  const file = findFile();
   if (file === undefined) {
-    return { why: "it was not built, since there was no C compiler at npm ci, and none came with the package" };
+    return {
+      why: `the package has none for ${targetName()}, and none was built (npm ci in a checkout, with a C compiler)`,
+    };
   }
   try {
     return { addon: createRequire(import.meta.url)(file) as Addon, file };
@@ -141,7 +167,7 @@ export function requireAddon(): Addon {
   if ("addon" in known) return known.addon;
   throw new MultiprocessingError(
     `The native addon is missing: ${known.why}\n` +
-      `  do this:  install a C compiler (on Debian: apt-get install gcc libc6-dev) and run npm ci again`,
+      `  do this:  npx mp doctor says what this machine can do. In a checkout: install a C compiler (on Debian: apt-get install gcc libc6-dev) and run npm ci again`,
     { code: "ERR_MP_NOT_SUPPORTED" },
   );
 }

@@ -1,30 +1,56 @@
-/** The package as a user gets it: packed, unpacked into an empty project, by every door. */
+/** The package as a user gets it: packed, installed into an empty project without a compiler, by every door. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { after, before, test } from "node:test";
-import { startNode } from "../support/programs.ts";
+import { startNode, type Ended } from "../support/programs.ts";
 import { projectRoot } from "../support/project.ts";
 
-let folder: string;
+const folder = mkdtempSync(join(tmpdir(), "consumer-"));
+const installed = join(folder, "node_modules", "node-multiprocessing");
+/** Nothing but Node: no compiler, no package manager. */
+const bin = join(folder, "bin");
+const environment = { ...process.env, PATH: bin };
+let packed: string[];
+
+function npm(args: readonly string[], cwd: string): string {
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  const program = folders.map((each) => join(each, "npm")).find((each) => existsSync(each));
+  assert.ok(program !== undefined, "npm is on the path");
+  const env = { ...process.env, npm_config_audit: "false", npm_config_fund: "false" };
+  return execFileSync(program, args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
+
+function pack(what: string): string {
+  const made = npm(["pack", what, "--ignore-scripts", "--json", "--pack-destination", folder], projectRoot);
+  const [{ filename, files }] = JSON.parse(made) as [{ filename: string; files: { path: string }[] }];
+  packed = files.map(({ path }) => path);
+  return join(folder, filename);
+}
 
 before(() => {
-  folder = mkdtempSync(join(tmpdir(), "consumer-"));
-  execFileSync("npm", ["pack", "--ignore-scripts", "--pack-destination", folder], {
-    cwd: projectRoot,
-    stdio: "ignore",
-  });
-  const tarball = readdirSync(folder).find((file) => file.endsWith(".tgz"))!;
-  const target = join(folder, "node_modules", "node-multiprocessing");
-  mkdirSync(target, { recursive: true });
-  execFileSync("tar", ["xzf", join(folder, tarball), "-C", target, "--strip-components=1"]);
-  for (const name of ["acorn", "@types", "undici-types"]) {
-    symlinkSync(join(projectRoot, "node_modules", name), join(folder, "node_modules", name));
-  }
+  mkdirSync(bin);
+  symlinkSync(process.execPath, join(bin, "node"));
+  execFileSync(process.execPath, [join(projectRoot, "scripts", "prebuild.js"), "--quiet"], { stdio: "pipe" });
+  // Its one dependency from here, so that no registry is asked.
+  const parts = [pack(join(projectRoot, "node_modules", "acorn")), pack(projectRoot)];
+  writeFileSync(join(folder, "package.json"), '{ "private": true }');
+  npm(["install", "--offline", ...parts], folder);
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
+
+const run = (file: string): Promise<Ended> => startNode([join(folder, file)], { cwd: folder, env: environment }).ended;
 
 const body = `
 const base = 40;
@@ -32,9 +58,28 @@ const child = new Process({ target: (n) => base + n, args: [2] });
 child.start().then(async () => { console.log(await child.result); await child.join(); });
 `;
 
+test("it holds prebuilt addons only: none of the builder's own, no install script, no binding.gyp", () => {
+  const addons = packed.filter((path) => path.endsWith(".node"));
+  const folderOfAll = join(projectRoot, "native", "prebuilt");
+  const targets = existsSync(folderOfAll) ? readdirSync(folderOfAll).sort() : [];
+  assert.deepEqual(
+    addons.sort(),
+    targets.map((target) => `native/prebuilt/${target}/node_multiprocessing.node`),
+  );
+  const own = /binding\.gyp|^(?:test|scripts|bench|examples|build|docs\/)|\.stamp$|^native\/(?!prebuilt\/)/;
+  assert.deepEqual(
+    packed.filter((path) => own.test(path)),
+    [],
+  );
+  const { scripts } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8")) as {
+    scripts: Record<string, string>;
+  };
+  for (const name of ["preinstall", "install", "postinstall"]) assert.ok(!(name in scripts), name);
+});
+
 test("ESM: a closure runs in another process", async () => {
   writeFileSync(join(folder, "main.mjs"), `import { Process } from "node-multiprocessing";${body}`);
-  const { stdout, stderr, code } = await startNode([join(folder, "main.mjs")], { cwd: folder }).ended;
+  const { stdout, stderr, code } = await run("main.mjs");
   assert.deepEqual([code, stdout, stderr], [0, "42\n", ""]);
 });
 
@@ -44,11 +89,14 @@ test("CommonJS: the same; and both doors lead to one instance", async () => {
     `const { Process } = require("node-multiprocessing");${body}
 import("node-multiprocessing").then((esm) => console.log(esm.Process === Process));`,
   );
-  const { stdout, stderr, code } = await startNode([join(folder, "main.cjs")], { cwd: folder }).ended;
+  const { stdout, stderr, code } = await run("main.cjs");
   assert.deepEqual([code, stdout.split("\n").sort(), stderr], [0, ["", "42", "true"], ""]);
 });
 
 test("TypeScript (nodenext): the types are found, and right", () => {
+  for (const name of ["@types", "undici-types"]) {
+    symlinkSync(join(projectRoot, "node_modules", name), join(folder, "node_modules", name));
+  }
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
   writeFileSync(
     join(folder, "main.ts"),
@@ -62,11 +110,25 @@ export const result: Promise<string> = child.result;
   execFileSync(compiler, options, { cwd: folder, stdio: "pipe" });
 });
 
+test("the addon that came with it is the one that is used, by the fork server too", async (t) => {
+  const target = `linux-${process.arch}-glibc`;
+  const file = join(installed, "native", "prebuilt", target, "node_multiprocessing.node");
+  if (!existsSync(file)) return t.skip(`no prebuilt addon for ${target}: no compiler here`);
+  writeFileSync(
+    join(folder, "method.mjs"),
+    `import { getStartMethod } from "node-multiprocessing"; console.log(getStartMethod());`,
+  );
+  assert.equal((await run("method.mjs")).stdout, "forkserver\n");
+  const doctor = await startNode([join(installed, "dist", "entry", "mp-main.js"), "doctor"], { env: environment })
+    .ended;
+  assert.match(doctor.stdout, /native addon +.*native\/prebuilt\//);
+});
+
 test("importing it starts nothing, and prints nothing", async () => {
   const text = `import "node-multiprocessing"; import fs from "node:fs";
 const children = fs.readFileSync("/proc/self/task/" + process.pid + "/children", "utf8");
 console.log(JSON.stringify([children, process.getActiveResourcesInfo().filter((each) => !/Pipe|TTY|CloseReq|FSReq/.test(each))]));`;
   writeFileSync(join(folder, "quiet.mjs"), text);
-  const { stdout, stderr } = await startNode([join(folder, "quiet.mjs")], { cwd: folder }).ended;
+  const { stdout, stderr } = await run("quiet.mjs");
   assert.deepEqual([JSON.parse(stdout), stderr], [["", []], ""]);
 });
