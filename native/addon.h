@@ -29,6 +29,7 @@ extern const mp_function mp_doorbell_functions[];    /* sockets and futexes by w
 extern const mp_function mp_fork_server_functions[]; /* serve: forks on request, returns in the child */
 extern const mp_function mp_loop_functions[];        /* watch a descriptor, notice an empty event loop */
 extern const mp_function mp_memory_functions[];      /* memory files, named segments, mappings */
+extern const mp_function mp_platform_functions[];    /* Node without its platform's threads */
 extern const mp_function mp_process_functions[];     /* pidfds, lifelines, _exit */
 
 /* Throws what errno says; returns NULL for the caller to return. */

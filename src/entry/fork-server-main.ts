@@ -18,7 +18,7 @@ import {
 import { resolvingFile } from "../process/fork-server-preload.ts";
 import type { ServerReady, ServerSettings } from "../process/fork-server-protocol.ts";
 import { rehearse } from "../process/rehearsal.ts";
-import { unsafeThreads } from "../process/fork-safety.ts";
+import { unsafePlatform, unsafeThreads } from "../process/fork-safety.ts";
 import { importFrom } from "../wire/modules.ts";
 
 const addon = requireAddon();
@@ -52,7 +52,7 @@ async function preload(): Promise<ServerReady> {
   }
   await rehearse(addon);
   restoreRandom();
-  const unsafe = await unsafeThreads();
+  const unsafe = (await unsafeThreads()) ?? unsafePlatform(addon);
   clearInterval(alive);
   return unsafe === undefined ? {} : { unsafe };
 }

@@ -49,6 +49,11 @@ export interface Addon {
   /** `onEmpty` once nothing keeps the event loop alive, `onEnd` if nothing does afterwards; and so on. */
   watchEmptyLoop(onEmpty: () => void, onEnd: () => void): void;
   /**
+   * From now on nothing waits for tasks of the platform's threads: for a process that lacks them, and its V8 needs none.
+   * False where this Node's platform is another than those of Node 20 to 26; then nothing has changed.
+   */
+  forgetPlatformThreads(): boolean;
+  /**
    * Forks on request until the connection's other end is closed; returns in each child, never in the server.
    * `lifeline`: a descriptor of the server's own that its children are not to have; -1: none.
    */

@@ -7,6 +7,7 @@
  */
 import { readdirSync } from "node:fs";
 import { stat } from "node:fs/promises";
+import type { Addon } from "../host/addon.ts";
 
 /** The main thread, and two of Node's platform, on Node 20 to 26: the delayed-task scheduler and one worker. */
 const nodeThreads = 3;
@@ -20,6 +21,12 @@ export async function unsafeThreads(): Promise<string | undefined> {
   const found = readdirSync("/proc/self/task").length;
   if (found <= expected) return undefined;
   return `${found - expected} threads would be left behind: a loader, a worker or a native module started them`;
+}
+
+/** Without this a worker thread that ends in a forked child waits for ever for threads that are not there. */
+export function unsafePlatform(addon: Addon): string | undefined {
+  if (addon.forgetPlatformThreads()) return undefined;
+  return `Node ${process.version} is built in a way that the addon does not know: its worker threads would hang`;
 }
 
 /** libuv's own bounds. */

@@ -3,7 +3,7 @@
  *
  * Runs in: the owner.
  * Source: nodejs/node#48523 and measurements on Node 20 to 26. V8's helper threads are not copied by fork(), so there
- * must be none; a larger semi-space makes up for the collector's missing helpers (allocation-heavy work is 1.3 to 1.6
+ * must be none that it uses (--single-threaded); a larger semi-space makes up for the collector's missing helpers (allocation-heavy work is 1.3 to 1.6
  * times slower without it).
  */
 import { inheritedExecArgv } from "./exec-arguments.ts";
@@ -17,7 +17,8 @@ export function forkServerFlags(execArgv: readonly string[], nodeVersion: string
   return [
     ...inherited,
     ...(limitsSemiSpace ? [] : [`--min-semi-space-size=${semiSpaceMiB}`]),
-    "--v8-pool-size=0",
+    // 0 means "as many as there are processors": then nobody could tell Node's own threads from those of others.
+    "--v8-pool-size=1",
     "--single-threaded",
     // The thread that waits for SIGUSR1 to open the inspector; the option is there from 22.14 on.
     ...(knowsDisableSigusr1(nodeVersion) ? ["--disable-sigusr1"] : []),

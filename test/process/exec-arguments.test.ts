@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inheritedExecArgv, withoutInspector } from "#src/process/exec-arguments.js";
+import { forkServerFlags } from "#src/process/fork-server-flags.js";
 
 const cases: [string[], string[]][] = [
   [
@@ -38,4 +39,13 @@ test("NODE_OPTIONS loses the inspector and nothing else", () => {
   assert.equal(kept("--no-warnings"), "--no-warnings");
   const env = { A: "1" };
   assert.equal(withoutInspector(env), env);
+});
+
+test("a fork server has as many threads of Node's on every machine, and only options that its Node knows", () => {
+  for (const version of ["20.19.0", "22.13.0", "22.14.0", "23.6.0", "24.0.0", "26.0.0"]) {
+    const flags = forkServerFlags(["--expose-gc", "--v8-pool-size=8"], version);
+    // The last one counts. 0 would mean as many as there are processors, and those threads would forbid to fork.
+    assert.equal(flags.filter((flag) => flag.startsWith("--v8-pool-size")).at(-1), "--v8-pool-size=1");
+    assert.equal(flags.includes("--disable-sigusr1"), ["22.14.0", "24.0.0", "26.0.0"].includes(version), version);
+  }
 });

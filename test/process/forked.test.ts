@@ -198,11 +198,12 @@ test("in a forked child", { skip }, async (t) => {
     assert.equal(answer, 42);
   });
 
-  await t.test("TCP, HTTP, child_process, import() of what was not loaded", async () => {
+  await t.test("TCP, HTTP, child_process, worker_threads, import() of what was not loaded", async () => {
     const answer = await run(async () => {
       const http = await import("node:http");
       const { execFile } = await import("node:child_process");
       const { promisify } = await import("node:util");
+      const { Worker } = await import("node:worker_threads");
       const server = http.createServer((_request, response) => response.end("served"));
       await once(server.listen(0, "127.0.0.1"), "listening");
       const { port } = server.address() as { port: number };
@@ -210,9 +211,12 @@ test("in a forked child", { skip }, async (t) => {
       server.close();
       server.closeAllConnections();
       const { stdout } = await promisify(execFile)("echo", ["from a program"]);
+      const worker = new Worker(`require("node:worker_threads").parentPort.postMessage(6 * 7)`, { eval: true });
+      const [message] = (await once(worker, "message")) as [number];
+      await worker.terminate();
       const { decode } = await import("node:querystring");
-      return [fetched, stdout.trim(), decode("a=1")["a"]];
+      return [fetched, stdout.trim(), message, decode("a=1")["a"]];
     });
-    assert.deepEqual(answer, ["served", "from a program", "1"]);
+    assert.deepEqual(answer, ["served", "from a program", 42, "1"]);
   });
 });
