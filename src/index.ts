@@ -29,4 +29,7 @@ export { parentProcess, type ParentProcess } from "./process/parent-process.ts";
 export { Process } from "./process/process.ts";
 export type { ProcessOptions, ProcessSettings, Target, TargetArguments } from "./process/process-options.ts";
 export type { ProcessSentinel } from "./process/sentinel.ts";
+export { Guard } from "./sync/guard.ts";
+export { Lock, type LockStatistics } from "./sync/lock.ts";
+export type { SyncWaitOptions } from "./sync/acquirable.ts";
 export { getAllStartMethods, getStartMethod, setStartMethod } from "./process/start-methods.ts";

@@ -129,6 +129,11 @@ export function keep(object: object, handle: number, holding: Holding): void {
   collected.register(object, { handle, holding, list: ownList() });
 }
 
+/** The range of an object of `keep` and its kin; undefined for any other object. */
+export function handleOf(object: object): number | undefined {
+  return handles.get(object);
+}
+
 /** In a forked child: what the objects of the preloaded modules hold, this process must hold for itself. */
 export function holdAgain(): void {
   list = undefined;

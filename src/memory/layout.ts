@@ -80,6 +80,26 @@ export function waitRecords(index: number): number {
   return (waitsOffset + index * waitsPerParticipant * waitWords * 4) / 4;
 }
 
+/**
+ * What the ranges of objects of synchronisation have in common: what it is, and the mask of who waits for it.
+ *
+ *   word   0       1       2        3 ...
+ *   Lock   kind    spot    owner
+ */
+export const objectWord = { kind: 0, spot: 1 } as const;
+/** A range begins with one of these; 0 is data. */
+export const objectKind = {
+  lock: 1,
+  rlock: 2,
+  semaphore: 3,
+  boundedSemaphore: 4,
+  condition: 5,
+  event: 6,
+  barrier: 7,
+} as const;
+/** 0: free. An id: who holds it. A negative one: for whom it is kept, until it comes or somebody loses patience. */
+export const lockWord = { owner: 2 } as const;
+
 export const handlesPerParticipant: number = mib;
 /** Where in the file a participant notes the handles that it holds. */
 export function heldOffset(index: number): number {

@@ -27,7 +27,7 @@ import {
   waitsPerParticipant,
   waitWords,
 } from "../memory/layout.ts";
-import { idOfIndex, indexOf, isGone, ownId } from "../memory/participants.ts";
+import { idOfIndex, indexOf, isGone, ownId, participants } from "../memory/participants.ts";
 import { interrupted, interruptedError } from "./interruption.ts";
 
 /**
@@ -162,12 +162,27 @@ export function wake(spot: number, count = 1): void {
   const { words } = family();
   if (Atomics.load(words, spot) === 0) return;
   for (let left = count; left > 0; left--) {
-    const record = oldest(words, spot);
-    if (record === undefined) return;
+    const found = oldest(words, spot);
+    if (found === undefined) return;
     // Another may have woken it meanwhile, or it has gone: then the next oldest is looked for.
-    if (Atomics.compareExchange(words, record.at + waitRecord.state, waiting, woken) === waiting) ring(record.index);
-    else left++;
+    if (!wakeFound(found)) left++;
   }
+}
+
+/** Wakes that wait; false when it is woken already, or no longer there. */
+export function wakeFound({ at, index }: FoundWait): boolean {
+  const { words } = family();
+  if (Atomics.compareExchange(words, at + waitRecord.state, waiting, woken) !== waiting) return false;
+  ring(index);
+  return true;
+}
+
+/** True while that participant waits at the spot, woken or not. */
+export function waitsAt(words: Int32Array, spot: number, index: number): boolean {
+  const first = waitRecords(index);
+  const end = first + Atomics.load(words, participantEntry(index) + field.waits) * waitWords;
+  for (let record = first; record < end; record += waitWords) if (Atomics.load(words, record) === spot) return true;
+  return false;
 }
 
 /** A wait that has been found: where its record is, and whose it is. */
@@ -217,6 +232,14 @@ export function oldest(words: Int32Array, spot: number): FoundWait | undefined {
     }
     return anybody;
   }
+}
+
+/** How many processes wait at the spot. */
+export function countWaiting(spot: number): number {
+  const { words } = family();
+  let count = 0;
+  for (const index of participants()) if (waitsAt(words, spot, index)) count++;
+  return count;
 }
 
 /** How many asynchronous and blocking waits of this process are under way. */

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { afterEach, before as beforeAll, beforeEach } from "node:test";
+import { addonOrUndefined } from "#src/host/addon.js";
 import { Process } from "#src/index.js";
+import { ownId } from "#src/memory/participants.js";
 
 /** What has just been closed is gone a few turns of the event loop later; what is not gone by then has leaked. */
 const settleMs = 3000;
@@ -11,6 +13,7 @@ export function leaveNothingBehind(): void {
   let before: Snapshot;
   // The fork server stays for the life of this process: it is no leak.
   beforeAll(async () => {
+    if (addonOrUndefined() !== undefined) ownId(); // The family's memory and this process's doorbell are no leak either.
     const first = new Process();
     await first.start();
     await first.join();

@@ -1,0 +1,6 @@
+/**
+ * Every kind of object of synchronisation: to be imported before anything is decoded.
+ *
+ * Runs in: every process.
+ */
+import "./lock.ts";
