@@ -34,7 +34,7 @@ export function buildNative({ output = join(root, "dist", "native", "node_multip
 export function compile({ compiler, output, flags = [] }) {
   const files = sourceFiles();
   const command = [
-    ...["-std=gnu11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", ...warnings, ...flags],
+    ...["-std=gnu11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-Wl,-z,now", ...warnings, ...flags],
     ...["-isystem", headers()],
     ...files.filter((file) => file.endsWith(".c")).map((file) => join(sources, file)),
   ];

@@ -11,24 +11,26 @@ import { inheritFamily } from "../memory/family.ts";
 import { becomeChild } from "../process/forked-child.ts";
 import { keepRandomUnused } from "../process/forked-random.ts";
 import {
+  bindNow,
   serverConnectionDescriptor,
   serverFamilyDescriptor,
   serverLifelineDescriptor,
 } from "../process/fork-servers.ts";
 import { resolvingFile } from "../process/fork-server-preload.ts";
-import type { ServerReady, ServerSettings } from "../process/fork-server-protocol.ts";
+import type { ServerOrders, ServerReady } from "../process/fork-server-protocol.ts";
 import { rehearse } from "../process/rehearsal.ts";
 import { unsafePlatform, unsafeThreads } from "../process/fork-safety.ts";
 import { importFrom } from "../wire/modules.ts";
 
 const addon = requireAddon();
+delete process.env[bindNow];
 inheritFamily(serverFamilyDescriptor);
 // Programs that a preloaded module starts are not to have them.
 for (const own of [serverConnectionDescriptor, serverLifelineDescriptor]) addon.setCloseOnExec(own, true);
 if (!addon.armLifeline(serverLifelineDescriptor)) process.exit(0); // The owner has ended meanwhile.
 const packet = addon.receiveDescriptors(serverConnectionDescriptor);
 if (packet === null || packet === undefined) process.exit(0); // The owner has ended meanwhile.
-const settings = JSON.parse(Buffer.from(packet.bytes).toString()) as ServerSettings;
+const settings = JSON.parse(Buffer.from(packet.bytes).toString()) as ServerOrders;
 void preload().then((ready) => {
   addon.sendDescriptors(serverConnectionDescriptor, Buffer.from(JSON.stringify(ready)), []);
   if (ready.problem !== undefined || ready.unsafe !== undefined) process.exit(0);
@@ -50,7 +52,7 @@ async function preload(): Promise<ServerReady> {
       return { problem: `it cannot load "${module}": ${stack ?? String(error)}` };
     }
   }
-  await rehearse(addon);
+  await rehearse(addon, settings.sample);
   restoreRandom();
   const unsafe = (await unsafeThreads()) ?? unsafePlatform(addon);
   clearInterval(alive);

@@ -18,7 +18,8 @@ import { withoutInspector } from "./exec-arguments.ts";
 import { ForkServer } from "./fork-server.ts";
 import { forkServerFlags } from "./fork-server-flags.ts";
 import { forkserverPreload } from "./fork-server-preload.ts";
-import type { ServerReady, ServerSettings } from "./fork-server-protocol.ts";
+import type { ServerOrders, ServerReady, ServerSettings } from "./fork-server-protocol.ts";
+import { sampleFunction } from "./rehearsal-sample.ts";
 
 const program = fileURLToPath(new URL("../entry/fork-server-main.js", import.meta.url));
 
@@ -27,6 +28,9 @@ export const serverConnectionDescriptor = 3;
 export const serverFamilyDescriptor = 4;
 /** And the pipe whose closing kills it: it must end with its root even while it is stopped. */
 export const serverLifelineDescriptor = 5;
+
+/** ld.so(8). The server takes it out of its environment again. */
+export const bindNow = "LD_BIND_NOW";
 
 /** Preloading may be slow, but a module that never finishes must not hang its user. Arbitrary. */
 const longestPreloadMs = 300_000;
@@ -91,7 +95,8 @@ async function startServer(settings: ServerSettings): Promise<ForkServer> {
     child = spawn(process.execPath, [...flags, program], {
       argv0: process.argv0,
       stdio: ["ignore", "inherit", "inherit", theirs, family().descriptor, itsLifeline],
-      env: withoutInspector(process.env),
+      // Symbols of the C library are looked up at once, in the server: else each child would look up the same again.
+      env: { ...withoutInspector(process.env), [bindNow]: "1" },
     });
   } catch (cause) {
     closeOurs();
@@ -112,7 +117,9 @@ async function startServer(settings: ServerSettings): Promise<ForkServer> {
     ready.reject(cannotStart(`it was not ready after ${longestPreloadMs} ms`));
   });
   try {
-    addon.sendDescriptors(ours, Buffer.from(JSON.stringify(settings)), []);
+    // The server is loading its own modules meanwhile.
+    const orders: ServerOrders = { ...settings, sample: sampleFunction() };
+    addon.sendDescriptors(ours, Buffer.from(JSON.stringify(orders)), []);
     const { problem, unsafe: found } = await ready.promise;
     if (problem !== undefined) throw cannotStart(problem);
     if (found !== undefined) {

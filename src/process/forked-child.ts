@@ -16,7 +16,17 @@ import { adoptForkServer } from "./fork-servers.ts";
 import { currentIdentity } from "./identity.ts";
 import { applySurroundings } from "./surroundings.ts";
 
-export function becomeChild(addon: Addon, { control, client }: ForkedDescriptors, preloaded: boolean): void {
+export function becomeChild(addon: Addon, descriptors: ForkedDescriptors, preloaded: boolean): void {
+  leaveServersPlace();
+  void liveAsChild(addon, descriptors, preloaded);
+}
+
+/** The part of it that `rehearsal.ts` goes through in the server: whatever it changes is put back there. */
+export function liveAsChild(
+  addon: Pick<Addon, "watchEmptyLoop" | "exitNow">,
+  { control, client }: Pick<ForkedDescriptors, "control" | "client">,
+  preloaded: boolean,
+): Promise<void> {
   // Node reads the pid once; /proc/self is who is asking.
   const pid = Number(readlinkSync("/proc/self"));
   Object.defineProperty(process, "pid", { value: pid, enumerable: true, configurable: true });
@@ -27,10 +37,9 @@ export function becomeChild(addon: Addon, { control, client }: ForkedDescriptors
   leaveByExit(addon, (code) => channel.send("exit", Uint8Array.of(code)));
   reseed({ preloaded });
   resetWireId();
-  leaveServersPlace();
   applySurroundings(channel.receive("surroundings"));
   adoptForkServer(client);
-  void runChild(channel);
+  return runChild(channel);
 }
 
 /** The operating system says the fork server; for the program it is the process that started it, as with spawn. */

@@ -14,14 +14,14 @@ import type { Addon } from "../host/addon.ts";
 const uncaughtErrorCode = 1;
 const failingHandlerCode = 7;
 
-interface InternalProcess {
+export interface InternalProcess {
   reallyExit(code?: number): never;
   /** Called by Node's C++ for each error that nothing has caught; false: nobody has handled it, and "exit" is emitted. */
   _fatalException(error: unknown, fromPromise: boolean): boolean;
 }
 
 /** @param lastWord told the exit code before the process ends */
-export function leaveByExit(addon: Addon, lastWord: (code: number) => void): void {
+export function leaveByExit(addon: Pick<Addon, "watchEmptyLoop" | "exitNow">, lastWord: (code: number) => void): void {
   const internal = process as unknown as InternalProcess;
   internal.reallyExit = (code) => {
     const status = Number(code ?? 0) & 0xff;

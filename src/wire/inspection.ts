@@ -52,6 +52,11 @@ let holder: Holder;
 let holderId: string;
 
 /** @throws {UnserializableError} where the inspector is not allowed or not built in */
+/** Whether a function has been looked into in this process: the first time is slow. */
+export function hasInspected(): boolean {
+  return session !== undefined;
+}
+
 function connected(): Session {
   if (session !== undefined) return session;
   const made = new Session();

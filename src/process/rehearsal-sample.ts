@@ -1,0 +1,16 @@
+/**
+ * A function by value, for the rehearsal of those who will get such: the server itself does not load what takes functions
+ * to pieces.
+ *
+ * Runs in: the owner.
+ */
+import { encode } from "../wire/codec.ts";
+import { hasInspected } from "../wire/inspection.ts";
+
+/** In base64. Undefined in a program that has sent no function by value so far: making one would cost it milliseconds. */
+export function sampleFunction(): string | undefined {
+  if (!hasInspected()) return undefined;
+  const captured = { number: 1 };
+  const sample = (): number => captured.number;
+  return Buffer.from(encode(sample).bytes).toString("base64");
+}
