@@ -5,6 +5,7 @@
  * Guarantees: the function is there before its variables are read, so that it may reach itself through them; variables
  * that functions of one message share, and one of them assigns, are one variable there too.
  */
+import { types } from "node:util";
 import { noteCopy, describePlace, variablesOf, type AnyFunction, type Captured, type Variable } from "./capture.ts";
 import { classSource, heritageName, keyName, plantName, type ClassSource } from "./class-source.ts";
 import { inspectPrivate } from "./inspection.ts";
@@ -37,7 +38,7 @@ export function writeByValue(subject: AnyFunction, captured: Captured, encoder: 
   const { anatomy } = captured;
   const edited = editedForm(subject, captured, encoder);
   refuseWhatCannotCross(subject, captured, edited.form, encoder);
-  const found = variablesOf({ ...captured, anatomy: { ...anatomy, form: edited.form } });
+  const found = variablesOf(subject, { ...captured, anatomy: { ...anatomy, form: edited.form } });
   if (!Array.isArray(found)) {
     encoder.refuse({
       subject: `the variable "${found.name}" used by ${describePlace(subject, anatomy)}`,
@@ -61,7 +62,8 @@ export function writeByValue(subject: AnyFunction, captured: Captured, encoder: 
   encoder.value(anatomy.column, "");
   encoder.uint(forms.indexOf(form.form));
   encoder.uint(anatomy.strict ? 1 : 0);
-  encoder.value(typeof subject.name === "string" ? subject.name : undefined, ".name");
+  encoder.value(ownValue(subject, "name"), ".name");
+  encoder.value(ownValue(subject, "length"), ".length");
   encoder.uint(own.length);
   for (const { name } of own) encoder.string(name);
   encoder.string(edited.meta);
@@ -192,6 +194,30 @@ function writePrivateStatics(subject: AnyFunction, names: readonly string[], enc
   for (const name of names) encoder.value(values.get(name), `.${name}`);
 }
 
+/** Strings and numbers only: a class may have a method of that name, which its text makes. */
+function ownValue(subject: AnyFunction, key: "name" | "length"): unknown {
+  const descriptor = Object.getOwnPropertyDescriptor(subject, key);
+  if (descriptor === undefined) return null;
+  const value = descriptor.value as unknown;
+  return typeof value === "string" || typeof value === "number" ? value : undefined;
+}
+
+/** @param value null: the original has none of its own */
+function setOwn(made: AnyFunction, key: "name" | "length", value: unknown): void {
+  if (value === null) Reflect.deleteProperty(made, key);
+  else if (value !== undefined && Object.getOwnPropertyDescriptor(made, key)?.value !== value) {
+    Object.defineProperty(made, key, { value, configurable: true });
+  }
+}
+
+/** A `prototype` that the text does not make: put there later, and perhaps shared with others. */
+function isForeignPrototype(subject: AnyFunction, itsClass: ClassSource | undefined): boolean {
+  if (itsClass !== undefined || types.isGeneratorFunction(subject)) return false;
+  const { prototype } = subject as { prototype?: unknown };
+  if (typeof prototype !== "object" || prototype === null) return Object.hasOwn(subject, "prototype");
+  return Object.getOwnPropertyDescriptor(prototype, "constructor")?.value !== subject;
+}
+
 /** Properties of its own, and what has been put on its prototype. */
 function writeParts(subject: AnyFunction, itsClass: ClassSource | undefined, encoder: Encoder): void {
   const inText =
@@ -202,7 +228,10 @@ function writeParts(subject: AnyFunction, itsClass: ClassSource | undefined, enc
     encoder,
   );
   const { prototype } = subject as { prototype?: unknown };
-  const isObject = typeof prototype === "object" && prototype !== null;
+  const foreign = isForeignPrototype(subject, itsClass);
+  encoder.uint(foreign ? 1 : 0);
+  if (foreign) encoder.value(prototype, ".prototype");
+  const isObject = !foreign && typeof prototype === "object" && prototype !== null;
   const inPrototype = itsClass?.ownPrototype ?? new Set<string | symbol>(["constructor"]);
   writeProperties(
     isObject ? prototype : {},
@@ -211,6 +240,7 @@ function writeParts(subject: AnyFunction, itsClass: ClassSource | undefined, enc
   );
   // Classes made before there were classes: util.inherits, Object.setPrototypeOf.
   const old = itsClass === undefined ? prototypeOfKind(subject) : { ofFunction: undefined, ofPrototype: undefined };
+  if (foreign) old.ofPrototype = undefined;
   encoder.value(old.ofFunction, " (what it inherits from)");
   encoder.value(old.ofPrototype, ".prototype (what it inherits from)");
   writeIntegrity(subject, encoder);
@@ -227,6 +257,7 @@ export function readByValue(decoder: Decoder): object {
   const form = forms[decoder.uint()];
   const strict = decoder.uint() === 1;
   const name = decoder.value();
+  const parameters = decoder.value();
   if (form === undefined || typeof column !== "number") decoder.malformed("a function has no form or place");
   const names = readNames(decoder);
   const meta = decoder.string();
@@ -255,9 +286,8 @@ export function readByValue(decoder: Decoder): object {
   const planted = decoder.uint();
   if (planted !== plants.length) decoder.malformed("a class has other private fields than its text");
   for (const plant of plants) plant(decoder.value());
-  if (typeof name === "string" && made.name !== name) {
-    Object.defineProperty(made, "name", { value: name, configurable: true });
-  }
+  setOwn(made, "name", name);
+  setOwn(made, "length", parameters);
   readParts(made, decoder);
   const inScope = new Map(shared.map((each) => [each.name, each.scope]));
   const parsed = { file, line, column, strict, bindings, shared: inScope, meta };
@@ -305,11 +335,19 @@ function inherit(made: AnyFunction, base: unknown, decoder: Decoder): void {
 
 function readParts(made: AnyFunction, decoder: Decoder): void {
   readProperties(made, decoder);
+  const foreign = decoder.uint() === 1;
+  if (foreign) Reflect.set(made, "prototype", decoder.value());
   const { prototype } = made as { prototype?: unknown };
-  readProperties(typeof prototype === "object" && prototype !== null ? prototype : {}, decoder);
+  readProperties(!foreign && typeof prototype === "object" && prototype !== null ? prototype : {}, decoder);
   const ofFunction = decoder.value();
   const ofPrototype = decoder.value();
-  if (typeof ofFunction === "function") Object.setPrototypeOf(made, ofFunction);
-  if (typeof ofPrototype === "object" && ofPrototype !== null) Object.setPrototypeOf(prototype as object, ofPrototype);
+  if (isPrototypeValue(ofFunction)) Object.setPrototypeOf(made, ofFunction);
+  if (isPrototypeValue(ofPrototype) && typeof prototype === "object" && prototype !== null) {
+    Object.setPrototypeOf(prototype, ofPrototype);
+  }
   readIntegrity(made, decoder);
+}
+
+function isPrototypeValue(value: unknown): value is object | null {
+  return typeof value === "object" || typeof value === "function";
 }

@@ -12,8 +12,10 @@ import { isPristineGlobal } from "./globals.ts";
 import { immutableNames } from "./immutable-names.ts";
 import { moduleTables, type ImportBinding } from "./module-tables.ts";
 import type { Refusal } from "./kinds.ts";
+import { hiddenName } from "./peek.ts";
 import { scriptUrl } from "./scripts.ts";
 import { sourceForm, startOfText, type SourceForm } from "./source-forms.ts";
+import { originalLine } from "./source-maps.ts";
 import { isStrictAt } from "./strictness.ts";
 
 export type AnyFunction = (...args: never[]) => unknown;
@@ -202,7 +204,7 @@ export interface Unseen {
 }
 
 /** The variables that the function uses, as they are now; or why one of them has no value yet. */
-export function variablesOf({ anatomy, inspected }: Captured): Variable[] | Unseen {
+export function variablesOf(subject: AnyFunction, { anatomy, inspected }: Captured): Variable[] | Unseen {
   const found: Variable[] = [];
   for (const name of anatomy.form.surroundings.names) {
     if (name === "arguments" || name === anatomy.copy?.meta) continue;
@@ -220,12 +222,17 @@ export function variablesOf({ anatomy, inspected }: Captured): Variable[] | Unse
       ({ variables, description }) => description !== "Global" && has(variables, name),
     );
     if (at < 0) {
-      if (isOwnNameAround(name, anatomy)) {
+      const own = isOwnNameAround(name, anatomy) ? hiddenName(subject, anatomy.form, name) : [];
+      if (own === undefined) {
         return {
           name,
           why: "it is the own name of a function or class expression around it, which V8 does not show",
           remedy: "give that function a const of its own, and use the const",
         };
+      }
+      if (own.length > 0) {
+        found.push({ how: "value", name, value: own[0], scope: undefined });
+        continue;
       }
       if (!isPristineGlobal(name)) {
         found.push({ how: "value", name, value: Reflect.get(globalThis, name), scope: undefined });
@@ -320,7 +327,10 @@ function isAssigned(name: string, file: string): boolean {
 }
 
 /** "handler" at main.ts:14 */
-export function describePlace(subject: AnyFunction, { file, line }: Pick<Anatomy, "file" | "line">): string {
+export function describePlace(
+  subject: AnyFunction,
+  { file, line, column }: Pick<Anatomy, "file" | "line" | "column">,
+): string {
   const short = file.replace(/^.*\//, "") || "an unnamed script";
-  return `"${subject.name || "anonymous"}" at ${short}:${line + 1}`;
+  return `"${subject.name || "anonymous"}" at ${short}:${originalLine(file, line, column) + 1}`;
 }

@@ -5,6 +5,7 @@
  */
 import type { Decoding } from "./decoding.ts";
 import { emptyError, errorPrototype, readErrorBody } from "./errors.ts";
+import { closeAfterwards, readProperties } from "./properties.ts";
 import { wellKnownSymbol } from "./symbols.ts";
 import { tag } from "./tags.ts";
 import { bufferView, viewClass } from "./views.ts";
@@ -48,7 +49,8 @@ export function decodeBuiltin(head: number, decoding: Decoding): unknown {
       return decoding.finish(number, Buffer.from(copyOf(reader.bytes(reader.count()))));
     }
     case tag.view:
-      return readView(decoding);
+    case tag.trackingView:
+      return readView(decoding, head === tag.trackingView);
     case tag.error: {
       const number = decoding.begin();
       const name = decoding.string();
@@ -58,6 +60,13 @@ export function decodeBuiltin(head: number, decoding: Decoding): unknown {
       readErrorBody(error, decoding);
       return error;
     }
+    case tag.domException:
+      return readDomException(decoding);
+    case tag.arguments:
+      return readArguments(decoding);
+    case tag.extended:
+    case tag.closed:
+      return readFollowed(head, decoding);
     case tag.url:
       return readUrl(decoding);
     case tag.urlSearchParams:
@@ -149,14 +158,54 @@ function readResizable(decoding: Decoding): ArrayBuffer {
   return decoding.finish(number, buffer);
 }
 
-function readView(decoding: Decoding): ArrayBufferView {
+/** An object, and what is done to it afterwards. */
+function readFollowed(head: number, decoding: Decoding): object {
+  if (head === tag.closed) {
+    const level = decoding.uint();
+    const closed = decoding.value();
+    if (typeof closed !== "object" || closed === null) return decoding.malformed("what is closed is no object");
+    closeAfterwards(closed, level, decoding);
+    return closed;
+  }
+  const owner = decoding.value();
+  if (typeof owner !== "object" || owner === null) return decoding.malformed("properties belong to no object");
+  readProperties(owner, decoding);
+  return owner;
+}
+
+function readArguments(decoding: Decoding): object {
+  const count = decoding.reader.count();
+  const argumentsOf = function (): IArguments {
+    return arguments; // oxlint-disable-line prefer-rest-params -- this object itself is what is wanted
+  } as (...all: undefined[]) => Record<number, unknown>;
+  const made = argumentsOf(...Array.from({ length: count }, () => undefined));
+  decoding.finish(decoding.begin(), made);
+  for (let i = 0; i < count; i++) made[i] = decoding.value();
+  return made;
+}
+
+function readDomException(decoding: Decoding): object {
+  const number = decoding.begin();
+  const message = decoding.string();
+  const made = new DOMException(message, decoding.string());
+  decoding.finish(number, made);
+  const stack = decoding.value();
+  if (typeof stack === "string")
+    Object.defineProperty(made, "stack", { value: stack, configurable: true, writable: true });
+  if (decoding.uint() === 1) {
+    Object.defineProperty(made, "cause", { value: decoding.value(), configurable: true, writable: true });
+  }
+  return made;
+}
+
+function readView(decoding: Decoding, tracking: boolean): ArrayBufferView {
   const { reader } = decoding;
   const number = decoding.begin();
   const which = reader.byte();
   const found = viewClass(which);
   if (found?.viewClass === undefined) decoding.malformed(`the view ${found?.name ?? which} is unknown here`);
   const offset = reader.uint();
-  const length = reader.uint();
+  const length = tracking ? undefined : reader.uint();
   const buffer = decoding.value();
   if (!(buffer instanceof ArrayBuffer)) decoding.malformed("a view has no buffer");
   try {

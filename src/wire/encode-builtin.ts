@@ -6,6 +6,7 @@
 import { types } from "node:util";
 import type { Encoding } from "./encoding.ts";
 import { errorClassName, writeErrorBody } from "./errors.ts";
+import { writeProperties } from "./properties.ts";
 import { tag } from "./tags.ts";
 import { bufferView, viewNumber } from "./views.ts";
 
@@ -25,6 +26,7 @@ const byPrototype = new Map<unknown, Write>([
   [SharedArrayBuffer.prototype, refuseShared],
   [URL.prototype, writeUrl],
   [URLSearchParams.prototype, writeSearchParams],
+  [DOMException.prototype, writeDomException],
 ]);
 
 /** False: the object is of no class that is known here, or is not what its prototype says. */
@@ -32,7 +34,10 @@ export function encodeBuiltin(value: object, prototype: unknown, encoding: Encod
   const write = byPrototype.get(prototype);
   if (write !== undefined) {
     if (!isReally(value, prototype)) return false;
+    const extras = ownKeys(value);
+    if (extras.length > 0) encoding.writer.byte(tag.extended);
     write(value, encoding);
+    if (extras.length > 0) writeProperties(value, extras, encoding);
     return true;
   }
   if (ArrayBuffer.isView(value)) return writeView(value, prototype as object, encoding);
@@ -45,6 +50,12 @@ export function encodeBuiltin(value: object, prototype: unknown, encoding: Encod
     return true;
   }
   return false;
+}
+
+/** Not those of typed arrays: to ask for them would mean to list the keys of each element. */
+function ownKeys(value: object): readonly string[] {
+  const keys = Object.keys(value);
+  return keys.length > 0 && value instanceof String ? keys.slice(value.length) : keys;
 }
 
 /** `Object.create(Map.prototype)` has the prototype and nothing else. */
@@ -65,6 +76,7 @@ function isReally(value: object, prototype: unknown): boolean {
     case URL.prototype:
       return value !== prototype;
     case URLSearchParams.prototype:
+    case DOMException.prototype:
       return value !== prototype;
     default:
       return types.isBoxedPrimitive(value);
@@ -136,12 +148,47 @@ function writeView(view: ArrayBufferView, prototype: object, encoding: Encoding)
     writer.bytes(view as Buffer);
     return true;
   }
+  if (isTracking(view)) {
+    writer.byte(tag.trackingView);
+    writer.byte(number);
+    encoding.uint(byteOffset);
+    encoding.value(buffer, ".buffer");
+    return true;
+  }
   writer.byte(tag.view);
   writer.byte(number);
   encoding.uint(byteOffset);
   encoding.uint("length" in view ? (view as Uint8Array).length : byteLength);
   encoding.value(buffer, ".buffer");
   return true;
+}
+
+/** Nothing of the language tells: the buffer is made longer for a moment, which nobody else can see. */
+function isTracking(view: ArrayBufferView): boolean {
+  const { buffer, byteOffset, byteLength } = view;
+  const { resizable, maxByteLength = 0 } = buffer as { resizable?: boolean; maxByteLength?: number };
+  if (resizable !== true) return false;
+  const before = buffer.byteLength;
+  const each = 8; // The most bytes that an element has.
+  // Where the buffer cannot grow: as views are made unless a length is given.
+  if (before + each > maxByteLength) return byteLength > 0 && byteOffset + byteLength + each > before;
+  const probe = buffer as ArrayBuffer & { resize(length: number): void };
+  probe.resize(before + each);
+  try {
+    return view.byteOffset === byteOffset && view.byteLength > byteLength && byteLength + byteOffset + each > before;
+  } finally {
+    probe.resize(before);
+  }
+}
+
+function writeDomException(value: DOMException, encoding: Encoding): void {
+  encoding.writer.byte(tag.domException);
+  encoding.string(value.message);
+  encoding.string(value.name);
+  encoding.any(typeof value.stack === "string" ? value.stack : undefined);
+  const hasCause = Object.hasOwn(value, "cause");
+  encoding.uint(hasCause ? 1 : 0);
+  if (hasCause) encoding.value((value as { cause?: unknown }).cause, ".cause");
 }
 
 function refuseShared(_value: SharedArrayBuffer, encoding: Encoding): void {

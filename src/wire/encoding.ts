@@ -11,8 +11,17 @@ import { UnserializableError } from "../base/errors.ts";
 import { isDense, writeNumbers } from "./arrays.ts";
 import { encodeBuiltin } from "./encode-builtin.ts";
 import { Identities } from "./identities.ts";
-import { kindOf, plainKindOf, proxyRefusal, type Encoder, type ModuleReference, type Refusal } from "./kinds.ts";
+import {
+  exportsKindOf,
+  kindOf,
+  plainKindOf,
+  proxyRefusal,
+  type Encoder,
+  type ModuleReference,
+  type Refusal,
+} from "./kinds.ts";
 import { showPath, type Step } from "./path.ts";
+import { integrityOf } from "./properties.ts";
 import { rememberSent, sentShape, writeKeys } from "./shapes.ts";
 import { portableSymbol } from "./symbols.ts";
 import { deepestNesting, tag, version } from "./tags.ts";
@@ -219,7 +228,7 @@ export class Encoding implements Encoder {
     const prototype: unknown = typeof value === "function" ? undefined : Object.getPrototypeOf(value);
     if (prototype === Array.prototype && Array.isArray(value)) this.#plain(value);
     else if (prototype === Object.prototype || prototype === null) {
-      const kind = plainKindOf(value);
+      const kind = isOtherwise(value, prototype) ? kindOf(value) : plainKindOf(value);
       if (kind === undefined) this.#plain(value);
       else this.#kind(value, kind);
     } else if (!encodeBuiltin(value, prototype, this)) {
@@ -247,6 +256,10 @@ export class Encoding implements Encoder {
 
   /** A plain object or array, whose content comes later when the nesting is too deep for the stack. */
   #plain(value: object): void {
+    if (!Object.isExtensible(value)) {
+      this.writer.byte(tag.closed);
+      this.writer.uint(integrityOf(value));
+    }
     if (this.#depth - this.#base < deepestNesting) {
       this.#content(value);
       return;
@@ -285,6 +298,14 @@ export class Encoding implements Encoder {
   #plainObject(value: Record<string, unknown>): void {
     const { writer } = this;
     const keys = Object.keys(value);
+    const first = keys.length === 0 ? undefined : value[keys[0]!];
+    if (typeof first === "function") {
+      const kind = exportsKindOf(value);
+      if (kind !== undefined) {
+        this.#kind(value, kind);
+        return;
+      }
+    }
     const bare = Object.getPrototypeOf(value) === null;
     if (keys.includes("__proto__") || Object.getOwnPropertySymbols(value).length > 0) {
       this.#carefulObject(value, keys, bare);
@@ -292,7 +313,8 @@ export class Encoding implements Encoder {
     }
     if (bare) writer.byte(tag.bareObject);
     this.#shape(keys);
-    for (const key of keys) this.#inside(key, value[key]);
+    // A getter is asked once.
+    for (let i = 0; i < keys.length; i++) this.#inside(keys[i]!, i === 0 ? first : value[keys[i]!]);
   }
 
   #shape(keys: readonly string[]): void {
@@ -318,6 +340,12 @@ export class Encoding implements Encoder {
 
   /** Symbols that are not registered are left out, as structured clone leaves out all. */
   #carefulObject(value: object, keys: readonly string[], bare: boolean): void {
+    if (types.isArgumentsObject(value)) {
+      this.writer.byte(tag.arguments);
+      this.writer.uint(value.length);
+      for (let i = 0; i < value.length; i++) this.#inside(i, value[i]);
+      return;
+    }
     const symbols = Object.getOwnPropertySymbols(value).filter(
       (key) => portableSymbol(key) !== undefined && Object.prototype.propertyIsEnumerable.call(value, key),
     );
@@ -329,4 +357,19 @@ export class Encoding implements Encoder {
       this.#inside(typeof key === "string" ? key : { text: `[${String(key)}]` }, Reflect.get(value, key));
     }
   }
+}
+
+/** An array, a date, … whose prototype has been replaced by that of plain objects, or by none. */
+function isOtherwise(value: object, prototype: unknown): boolean {
+  if (Array.isArray(value)) return true;
+  if (prototype !== null) return false;
+  return (
+    types.isDate(value) ||
+    types.isMap(value) ||
+    types.isSet(value) ||
+    types.isRegExp(value) ||
+    types.isNativeError(value) ||
+    types.isPromise(value) ||
+    ArrayBuffer.isView(value)
+  );
 }

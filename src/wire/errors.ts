@@ -43,7 +43,19 @@ for (const [name, ours] of Object.entries({
 
 /** The name of the class whose prototype this is, where every process has it. */
 export function errorClassName(prototype: object): string | undefined {
-  return names.get(prototype);
+  return names.get(prototype) ?? names.get(beyondNodesOwn(prototype));
+}
+
+/**
+ * Errors of Node's own ("TypeError [ERR_INVALID_ARG_TYPE]") are of classes that are hidden: their prototypes show their
+ * constructors by accessors (measured on Node 20 to 26). They cross as what those extend, with their code.
+ */
+function beyondNodesOwn(prototype: object): object {
+  let at: object | null = prototype;
+  while (at !== null && Object.getOwnPropertyDescriptor(at, "constructor")?.get !== undefined) {
+    at = Object.getPrototypeOf(at) as object | null;
+  }
+  return at ?? prototype;
 }
 
 export function errorPrototype(name: string): object | undefined {

@@ -15,6 +15,7 @@ import { deepGlobalPathOf, globalAt, globalPathOf, type GlobalPath } from "./glo
 import { inspectBound } from "./inspection.ts";
 import { proxyRefusal, registerKind, type Decoder, type Encoder } from "./kinds.ts";
 import { originalOf, tagOf } from "./origin-tags.ts";
+import { readIntegrity, readProperties, writeIntegrity, writeProperties } from "./properties.ts";
 import { wireId } from "./identity.ts";
 
 const way = { home: 0, global: 1, place: 2, bound: 3, value: 4 } as const;
@@ -90,6 +91,9 @@ function encodeBound(subject: AnyFunction, encoder: Encoder): boolean {
   encoder.value(bound.target, " (the function that is bound)");
   encoder.value(bound.boundThis, " (the this that is bound)");
   encoder.value(bound.boundArgs, " (the arguments that are bound)");
+  const keys = Reflect.ownKeys(subject).filter((key) => key !== "length" && key !== "name");
+  writeProperties(subject, keys, encoder);
+  writeIntegrity(subject, encoder);
   return true;
 }
 
@@ -128,6 +132,8 @@ function decodeBound(decoder: Decoder): object {
     (target as AnyFunction).bind(boundThis as never, ...(boundArgs as never[])) as AnyFunction,
   );
   if (made.name !== name) Object.defineProperty(made, "name", { value: name, configurable: true });
+  readProperties(made, decoder);
+  readIntegrity(made, decoder);
   return made;
 }
 

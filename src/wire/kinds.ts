@@ -86,6 +86,8 @@ export interface Kind<T extends object> {
   readonly matches: (value: object) => value is T;
   /** True: asked for plain objects too (prototype Object.prototype or null), so it must be cheaper still. */
   readonly plainToo?: boolean;
+  /** True: asked for plain objects whose first property is a function, as it is in what modules export. */
+  readonly exportsToo?: boolean;
   encode(value: T, encoder: Encoder): void;
   /** Calls `decoder.adopt(shell)` as soon as the shell exists, and returns the shell. */
   decode(decoder: Decoder): object;
@@ -95,6 +97,7 @@ export interface Kind<T extends object> {
 const byName = new Map<string, Kind<any>>();
 const newestFirst: Kind<any>[] = [];
 const plainFirst: Kind<any>[] = [];
+const exportsFirst: Kind<any>[] = [];
 
 /** Teaches the codec a kind of object. */
 export function registerKind(kind: Kind<any>): void {
@@ -106,6 +109,7 @@ export function registerKind(kind: Kind<any>): void {
   byName.set(kind.name, kind);
   newestFirst.unshift(kind);
   if (kind.plainToo === true) plainFirst.unshift(kind);
+  if (kind.exportsToo === true) exportsFirst.unshift(kind);
 }
 
 /** The kind that an object is of. */
@@ -117,6 +121,12 @@ export function kindOf(value: object): Kind<any> | undefined {
 /** The kind that a plain object is of, against appearances. */
 export function plainKindOf(value: object): Kind<any> | undefined {
   for (const kind of plainFirst) if (kind.matches(value)) return kind;
+  return undefined;
+}
+
+/** The kind that a plain object is of which holds functions. */
+export function exportsKindOf(value: object): Kind<any> | undefined {
+  for (const kind of exportsFirst) if (kind.matches(value)) return kind;
   return undefined;
 }
 

@@ -7,7 +7,7 @@
  */
 import { EventEmitter } from "node:events";
 import { types } from "node:util";
-import { placeOfNamespace } from "./by-reference.ts";
+import { placeInRequired, placeOfNamespace } from "./by-reference.ts";
 import { isNativeFunction, type AnyFunction } from "./capture.ts";
 import { privateMember } from "./class-source.ts";
 import { emptyError, readErrorBody, writeErrorBody } from "./errors.ts";
@@ -67,6 +67,25 @@ registerKind({
     writePlace(place, encoder);
   },
   decode: (decoder: Decoder): object => decoder.adopt(readPlace(decoder) as object),
+});
+
+/** What `import path from "node:path"` or `require("x")` gives. */
+registerKind({
+  name: "exports",
+  exportsToo: true,
+  matches: (value): value is object =>
+    typeof value === "object" && (globalPathOf(value) !== undefined || placeInRequired(value) !== undefined),
+  encode(value: object, encoder: Encoder): void {
+    const global = globalPathOf(value);
+    encoder.uint(global === undefined ? 0 : 1);
+    if (global !== undefined) writeGlobal(global, encoder);
+    else writePlace(placeInRequired(value)!, encoder);
+  },
+  decode(decoder: Decoder): object {
+    const found = decoder.uint() === 1 ? readGlobal(decoder) : readPlace(decoder);
+    if (typeof found !== "object" || found === null) decoder.malformed("what a module exports is no object");
+    return decoder.adopt(found);
+  },
 });
 
 /** process, console: their prototypes are objects of Node's own. */
@@ -169,7 +188,7 @@ const travelling: ReadonlySet<unknown> = new Set<unknown>([
 
 function refuseForeign(value: object, itsClass: object, encoder: Encoder): never {
   const name = (itsClass as { name?: string }).name ?? "";
-  const own = (value.constructor as { name?: string } | undefined)?.name ?? name;
+  const own = (value as { constructor?: { name?: string } }).constructor?.name || name;
   encoder.refuse({
     subject: `a ${own}`,
     why: own === name ? "it is bound to this process" : `it is a ${name}, which is bound to this process`,
@@ -193,15 +212,19 @@ function encodeInstance(value: object, encoder: Encoder): void {
   checkClasses(value, encoder);
   const base = baseOf(value);
   encoder.uint(bases.indexOf(base));
-  if (base === "date") encoder.value((value as Date).getTime(), "");
+  if (base === "date") encoder.value(Date.prototype.getTime.call(value), "");
   if (base === "url") encoder.string((value as URL).href);
   if (base === "query") encoder.string(URLSearchParams.prototype.toString.call(value));
   if (base === "regExp") {
-    encoder.string((value as RegExp).source);
-    encoder.string((value as RegExp).flags);
+    // Of the class of the language, whatever the subclass makes of it.
+    encoder.string(Reflect.get(RegExp.prototype, "source", value) as string);
+    encoder.string(Reflect.get(RegExp.prototype, "flags", value) as string);
   }
   if (base === "view") {
-    const { buffer, byteOffset, length } = value as Uint8Array;
+    const ofView = Object.getPrototypeOf(Uint8Array.prototype) as object;
+    const buffer: unknown = Reflect.get(ofView, "buffer", value);
+    const byteOffset = Reflect.get(ofView, "byteOffset", value) as number;
+    const length = Reflect.get(ofView, "length", value) as number;
     encoder.string(builtInViewName(value));
     encoder.value(buffer, ".buffer");
     encoder.uint(byteOffset);
@@ -212,8 +235,8 @@ function encodeInstance(value: object, encoder: Encoder): void {
     writeErrorBody(value, encoder);
     return;
   }
-  if (base === "map") encoder.value([...(value as Map<unknown, unknown>)], " (its entries)");
-  if (base === "set") encoder.value([...(value as Set<unknown>)], " (its elements)");
+  if (base === "map") encoder.value([...Map.prototype.entries.call(value)], " (its entries)");
+  if (base === "set") encoder.value([...Set.prototype.values.call(value)], " (its elements)");
   const inBase =
     base === "view" ? (key: string | symbol): boolean => typeof key === "string" && /^\d+$/.test(key) : undefined;
   const keys = Reflect.ownKeys(value).filter(
@@ -235,8 +258,8 @@ function builtInViewName(value: object): string {
 
 /** The class where the prototype is a class's, else the prototype itself. */
 function writeClass(value: object, encoder: Encoder): void {
-  const prototype = Object.getPrototypeOf(value) as object;
-  const ofClass = isPrototype(prototype);
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  const ofClass = prototype !== null && isPrototype(prototype);
   encoder.uint(ofClass ? 1 : 0);
   if (!ofClass) encoder.value(prototype, " (its prototype)");
   else encoder.value(prototype.constructor, ` (its class ${prototype.constructor.name})`);

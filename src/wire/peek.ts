@@ -1,5 +1,6 @@
 /**
- * A way into a variable of a closure: set it from outside, without running the function that sees it.
+ * A way into the variables of a closure: set one from outside, or read one that [[Scopes]] do not show, without running
+ * the function that sees it.
  *
  * Runs in: the process that sends.
  * Why: [[Scopes]] are copies, and cannot say whether two functions see one variable or two that are equal. Setting it
@@ -19,7 +20,7 @@ const longestPeekMs = 2000;
 
 interface Shelf {
   run: () => unknown;
-  take: (setter: Setter) => void;
+  take: (found: unknown) => void;
 }
 
 const setters = new WeakMap<object, Map<string, Setter>>();
@@ -29,10 +30,28 @@ export function setterOf(subject: object, form: SourceForm, name: string): Sette
   const known = setters.get(subject)?.get(name);
   if (known !== undefined) return known;
   if (!stopsAtItsStart(form)) return undefined;
-  const found = peek(subject as () => unknown, name);
+  const found = peek(subject as () => unknown, `v=>{${name}=v}`) as Setter | undefined;
   if (found === undefined) return undefined;
   const ofSubject = setters.get(subject) ?? new Map<string, Setter>();
   setters.set(subject, ofSubject.set(name, found));
+  return found;
+}
+
+const hidden = new WeakMap<object, Map<string, readonly unknown[]>>();
+
+/**
+ * The value of a name that the function sees and [[Scopes]] do not show, which never changes: the own name of a function
+ * or class expression around it. Empty where it sees no such name; undefined when that cannot be found out without
+ * running code of the user's.
+ */
+export function hiddenName(subject: object, form: SourceForm, name: string): readonly unknown[] | undefined {
+  const known = hidden.get(subject)?.get(name);
+  if (known !== undefined) return known;
+  if (!stopsAtItsStart(form)) return undefined;
+  const found = peek(subject as () => unknown, `typeof ${name}==="undefined"?[]:[${name}]`);
+  if (!Array.isArray(found)) return undefined;
+  const ofSubject = hidden.get(subject) ?? new Map<string, readonly unknown[]>();
+  hidden.set(subject, ofSubject.set(name, found));
   return found;
 }
 
@@ -51,7 +70,7 @@ function stopsAtItsStart({ form, node }: SourceForm): boolean {
   return plain && !(isNode(first) && first.type === "ClassDeclaration");
 }
 
-function peek(subject: () => unknown, name: string): Setter | undefined {
+function peek(subject: () => unknown, expression: string): unknown {
   const shelf = process.getBuiltinModule("node:inspector") as unknown as Record<symbol, Shelf | undefined>;
   const key = Symbol.for(shelfName);
   return listening(
@@ -65,7 +84,7 @@ function peek(subject: () => unknown, name: string): Setter | undefined {
           ran = true;
         };
         callStopped(shelf, key, decoy, "void 0");
-        return ran ? undefined : callStopped(shelf, key, subject, `v=>{${name}=v}`);
+        return ran ? undefined : callStopped(shelf, key, subject, expression);
       } finally {
         delete shelf[key];
         post("Debugger.disable");
@@ -80,13 +99,13 @@ function callStopped(
   key: symbol,
   subject: () => unknown,
   expression: string,
-): Setter | undefined {
-  let taken: Setter | undefined;
+): unknown {
+  let taken: unknown;
   let stopped = false;
   shelf[key] = {
     run: () => subject(),
-    take: (setter) => {
-      taken = setter;
+    take: (found) => {
+      taken = found;
       stopped = true;
       post("Runtime.terminateExecution");
     },

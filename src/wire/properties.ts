@@ -52,13 +52,20 @@ function accessorPart(decoder: Decoder): (() => unknown) | undefined {
   return part as (() => unknown) | undefined;
 }
 
-/** Extensible, not extensible, sealed, frozen. */
+/** 0 extensible, 1 not extensible, 2 sealed, 3 frozen. */
+export function integrityOf(owner: object): number {
+  return Object.isExtensible(owner) ? 0 : Object.isFrozen(owner) ? 3 : Object.isSealed(owner) ? 2 : 1;
+}
+
 export function writeIntegrity(owner: object, encoder: Encoder): void {
-  encoder.uint(Object.isExtensible(owner) ? 0 : Object.isFrozen(owner) ? 3 : Object.isSealed(owner) ? 2 : 1);
+  encoder.uint(integrityOf(owner));
 }
 
 export function readIntegrity(owner: object, decoder: Decoder): void {
-  const level = decoder.uint();
+  closeAfterwards(owner, decoder.uint(), decoder);
+}
+
+export function closeAfterwards(owner: object, level: number, decoder: Decoder): void {
   // Last of all: what contains it in a cycle may still have to set its properties.
   if (level > 0) {
     const change = level === 1 ? Object.preventExtensions : level === 2 ? Object.seal : Object.freeze;

@@ -5,14 +5,14 @@
  * Guarantees: two functions that see one variable share it on the other side when one of them assigns it; two that see
  * different ones never do. Where that cannot be found out, the message is refused.
  */
-import { describePlace, type AnyFunction, type Captured, type Variable } from "./capture.ts";
+import { describePlace, type Anatomy, type AnyFunction, type Captured, type Variable } from "./capture.ts";
 import { inspectFunction } from "./inspection.ts";
 import type { Encoder } from "./kinds.ts";
 import { setterOf } from "./peek.ts";
 import type { SourceForm } from "./source-forms.ts";
 
 interface Seen {
-  readonly file: string;
+  readonly anatomy: Anatomy;
   readonly name: string;
   readonly value: unknown;
   readonly subject: AnyFunction;
@@ -36,7 +36,7 @@ export function withScopes(
     if (variable.how !== "value" || variable.changing !== true) return variable;
     const { name, value } = variable;
     const seen = encoder.store<Seen[]>(table, () => []);
-    const mine = { file: anatomy.file, name, value, subject, form, assigns: form.surroundings.assigned.has(name) };
+    const mine = { anatomy, name, value, subject, form, assigns: form.surroundings.assigned.has(name) };
     const same = seen.find((other) => isSame(other, mine, encoder));
     const scope = same?.scope ?? {};
     seen.push({ ...mine, scope });
@@ -45,7 +45,8 @@ export function withScopes(
 }
 
 function isSame(other: Seen, mine: Omit<Seen, "scope">, encoder: Encoder): boolean {
-  if (other.file !== mine.file || other.name !== mine.name || !Object.is(other.value, mine.value)) return false;
+  if (other.anatomy.file !== mine.anatomy.file || other.name !== mine.name || !Object.is(other.value, mine.value))
+    return false;
   if (!other.assigns && !mine.assigns) return false; // Nobody will notice.
   for (const [through, at] of [
     [other, mine],
@@ -62,7 +63,7 @@ function isSame(other: Seen, mine: Omit<Seen, "scope">, encoder: Encoder): boole
     }
   }
   return encoder.refuse({
-    subject: `the variable "${mine.name}" used by ${describePlace(mine.subject, { file: mine.file, line: 0 })}`,
+    subject: `the variable "${mine.name}" used by ${describePlace(mine.subject, mine.anatomy)}`,
     why: "whether it is the variable of the same name that another function changes cannot be found out",
     remedy: "keep what changes in an object that both use",
   });

@@ -5,7 +5,7 @@
  * Source: Node looks a map up by the name of the file, but takes none from code that `vm` compiles; a module of that
  * name, empty but for the map, registers it for them all (measured on Node 20 to 26).
  */
-import { findSourceMap, Module } from "node:module";
+import { findSourceMap, Module, type SourceMap } from "node:module";
 import { fileURLToPath } from "node:url";
 
 /** A bundle's map may be larger than all that it is sent with; places in it are not worth that. Arbitrary. */
@@ -24,7 +24,13 @@ export function sourceMapOf(file: string): string {
   return text;
 }
 
-function find(file: string): { readonly payload: object } | undefined {
+/** The line (from 0) of the source that a place in what was loaded comes from, where there is a map. */
+export function originalLine(file: string, line: number, column: number): number {
+  const entry = find(file)?.findEntry(line, Math.max(0, column)) as { readonly originalLine?: number } | undefined;
+  return entry?.originalLine ?? line;
+}
+
+function find(file: string): SourceMap | undefined {
   return findSourceMap(file) ?? (file.startsWith("file:") ? findSourceMap(fileURLToPath(file)) : undefined);
 }
 

@@ -57,6 +57,15 @@ export const tag = {
   integers: 33,
   /** An array of nothing but numbers: its length, and each as a double. */
   doubles: 34,
+  /** One of the language's own objects that has properties of its own besides: the object, and they. */
+  extended: 35,
+  domException: 36,
+  /** A view as long as its resizable buffer is: without a length. */
+  trackingView: 37,
+  /** The `arguments` of a function. */
+  arguments: 38,
+  /** An object or array that is not extensible, sealed or frozen: how much, and the object. */
+  closed: 39,
   /** 0x40 … 0x7f: the integers 0 … 63. */
   smallInteger: 0x40,
   /** 0x80 … 0xff: a Latin-1 string of 0 … 127 characters. */

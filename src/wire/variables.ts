@@ -129,7 +129,7 @@ const natural: ReadonlySet<unknown> = new Set([
 ]);
 
 /** What a function inherits from that its text does not say. */
-export function prototypeOfKind(subject: AnyFunction): { readonly ofFunction: unknown; readonly ofPrototype: unknown } {
+export function prototypeOfKind(subject: AnyFunction): { readonly ofFunction: unknown; ofPrototype: unknown } {
   const parent: unknown = Object.getPrototypeOf(subject);
   const { prototype } = subject as { prototype?: unknown };
   const constructs = Object.getPrototypeOf(subject) === Function.prototype || !natural.has(parent);
@@ -137,6 +137,6 @@ export function prototypeOfKind(subject: AnyFunction): { readonly ofFunction: un
     constructs && typeof prototype === "object" && prototype !== null ? Object.getPrototypeOf(prototype) : undefined;
   return {
     ofFunction: natural.has(parent) ? undefined : parent,
-    ofPrototype: grand === Object.prototype || grand === null ? undefined : grand,
+    ofPrototype: grand === Object.prototype ? undefined : grand,
   };
 }

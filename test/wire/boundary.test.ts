@@ -65,6 +65,13 @@ row("arrays", async () => {
   const copy = await trip(Object.assign(new Array<number>(3), { 1: 5, note: "n" }));
   assert.deepEqual([copy.length, 0 in copy, copy[1], copy.note], [3, false, 5, "n"]);
 });
+row("the `arguments` of a function", async () => {
+  const argumentsOf = function (): IArguments {
+    return arguments; // oxlint-disable-line prefer-rest-params -- this object itself is what is tested
+  } as (...all: unknown[]) => IArguments;
+  const copy = await trip(argumentsOf(1, 2));
+  assert.deepEqual([...copy], [1, 2]);
+});
 row("cycles, one object in two places", async () => {
   const shared = {};
   const value: unknown[] = [shared, shared];
@@ -91,6 +98,10 @@ row("errors of the language", async () => {
   const copy = await trip(Object.assign(new RangeError("m", { cause: 1 }), { extra: [2] }));
   assert.ok(copy instanceof RangeError);
   assert.deepEqual([copy.message, copy.cause, copy.extra], ["m", 1, [2]]);
+});
+row("errors of Node's own, DOMException", async () => {
+  const copy = await trip(AbortSignal.abort().reason as DOMException);
+  assert.deepEqual([copy.name, copy.code], ["AbortError", 20]);
 });
 row("AggregateError", async () => assert.equal((await trip(new AggregateError([new Error("a")]))).errors.length, 1));
 row("errors of this library", async () => {
@@ -135,7 +146,10 @@ row("subclasses of Array, Map, Set, Error, typed arrays, EventEmitter", async ()
     ["List", "Table", "Bag", "Vector", "Bus"],
   );
 });
-row("namespaces of modules", async () => assert.equal(await trip(path), path));
+row("namespaces of modules, what a `node:` or CommonJS module exports", async () => {
+  assert.equal(await trip(path), path);
+  assert.equal(await trip(path.posix), path.posix);
+});
 row("standard globals, exports of node: modules", async () => {
   assert.deepEqual(await trip([Math, Math.max, join, JSON]), [Math, Math.max, join, JSON]);
 });

@@ -116,6 +116,89 @@ test("a resizable ArrayBuffer stays resizable", () => {
   assert.deepEqual([copy.byteLength, copy.maxByteLength], [4, 64]);
 });
 
+test("a view that is as long as its resizable buffer stays so", () => {
+  const Resizable = ArrayBuffer as unknown as new (n: number, o: { maxByteLength: number }) => ArrayBuffer;
+  const buffer = new Resizable(8, { maxByteLength: 64 });
+  const full = new Resizable(8, { maxByteLength: 8 });
+  const sent = [
+    new Uint8Array(buffer),
+    new DataView(buffer, 2),
+    new Uint16Array(buffer, 2, 3),
+    new Uint8Array(buffer, 0, 8),
+    new Uint8Array(full),
+  ] as const;
+  const copies = roundTrip(sent);
+  assert.deepEqual(sent[0].byteLength, 8);
+  (copies[0].buffer as unknown as { resize(n: number): void }).resize(32);
+  assert.deepEqual(
+    copies.map((view) => [view.byteOffset, view.byteLength]),
+    [
+      [0, 32],
+      [2, 30],
+      [2, 6],
+      [0, 8],
+      [0, 8],
+    ],
+  );
+});
+
+test("objects of the language keep properties of their own, and arguments stay arguments", () => {
+  const values = [new Map([[1, 2]]), new Set([1]), new Date(5), /x/g, Object(1) as object, new String("abc")];
+  for (const value of [...values, new ArrayBuffer(2), new URL("http://a.example/")]) {
+    const sent = Object.assign(value, { extra: { n: 1 }, self: value });
+    const copy = roundTrip(sent);
+    assert.deepEqual([copy.extra, copy.self === copy], [{ n: 1 }, true], value.constructor.name);
+  }
+  const argumentsOf = function (): IArguments {
+    return arguments; // oxlint-disable-line prefer-rest-params -- this object itself is what is tested
+  } as (...all: unknown[]) => IArguments;
+  const list = argumentsOf(1, "two", { three: 3 });
+  const copy = roundTrip(list);
+  assert.deepEqual(
+    [copy.length, [...copy], Object.prototype.toString.call(copy)],
+    [3, [...list], "[object Arguments]"],
+  );
+});
+
+test("what is frozen, sealed or closed stays so, plain objects and arrays in cycles too", () => {
+  const cycle: { list: unknown[] } = { list: [] };
+  cycle.list.push(cycle);
+  Object.freeze(cycle.list);
+  const copies = roundTrip([Object.freeze(cycle), Object.seal({ a: 1 }), Object.preventExtensions([1]), { open: 1 }]);
+  assert.ok(Object.isFrozen(copies[0]) && Object.isFrozen((copies[0] as typeof cycle).list));
+  assert.equal((copies[0] as typeof cycle).list[0], copies[0]);
+  assert.deepEqual(
+    copies.map((each) => [Object.isExtensible(each), Object.isSealed(each), Object.isFrozen(each)]),
+    [
+      [false, true, true],
+      [false, true, false],
+      [false, false, false],
+      [true, false, false],
+    ],
+  );
+  let nested: unknown = Object.freeze({ bottom: true });
+  for (let i = 0; i < 2000; i++) nested = Object.freeze([nested]);
+  let copy = roundTrip(nested);
+  for (let i = 0; i < 2000; i++) {
+    assert.ok(Object.isFrozen(copy));
+    copy = (copy as unknown[])[0];
+  }
+  assert.ok(Object.isFrozen(copy));
+});
+
+test("arrays, dates and maps whose prototype was replaced keep both what they are and that", () => {
+  for (const prototype of [null, Object.prototype]) {
+    const list = Object.setPrototypeOf([1, 2], prototype) as number[];
+    const copy = roundTrip(list);
+    assert.deepEqual([Array.isArray(copy), copy.length, Object.getPrototypeOf(copy)], [true, 2, prototype]);
+  }
+  const date = roundTrip(Object.setPrototypeOf(new Date(5), null) as Date);
+  assert.equal(Date.prototype.getTime.call(date), 5);
+  const map = roundTrip(Object.setPrototypeOf(new Map([[1, 2]]), null) as Map<number, number>);
+  assert.equal(Map.prototype.get.call(map, 1), 2);
+  assert.throws(() => encode(Object.setPrototypeOf(Promise.resolve(), null)), { code: "ERR_MP_UNSERIALIZABLE" });
+});
+
 test("100,000 levels of nesting arrive, arrays and objects alike", () => {
   let nested: unknown = "bottom";
   for (let i = 0; i < 100_000; i++) nested = i % 2 === 0 ? [nested] : { nested };

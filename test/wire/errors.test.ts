@@ -21,6 +21,27 @@ test("an error of the language keeps class, message, stack, cause and fields", (
   assert.deepEqual(Object.keys(copy), ["status"]);
 });
 
+test("errors of Node's own cross as the class of the language that they are of, with their code", () => {
+  const caught = ((): unknown => {
+    try {
+      return Buffer.alloc("x" as never);
+    } catch (error) {
+      return error;
+    }
+  })() as Error & { code: string };
+  const copy = roundTrip(caught);
+  assert.ok(copy instanceof TypeError);
+  assert.deepEqual([copy.code, copy.message, copy.stack], ["ERR_INVALID_ARG_TYPE", caught.message, caught.stack]);
+  const aborted = AbortSignal.abort().reason as DOMException & { extra?: number };
+  aborted.extra = 5;
+  const its = roundTrip(aborted);
+  assert.ok(its instanceof DOMException);
+  assert.deepEqual(
+    [its.name, its.message, its.code, its.stack, its.extra],
+    ["AbortError", aborted.message, 20, aborted.stack, 5],
+  );
+});
+
 test("an AggregateError keeps its errors, and an error may be its own cause", () => {
   const error = new AggregateError([new Error("a"), 1], "both");
   (error as Error).cause = error;

@@ -119,6 +119,74 @@ test("variables whose names the library might use itself are the user's", async 
   assert.deepEqual(answer, [1, 2, 3, 4, 26, "string", true]);
 });
 
+test("a function inside a function or class expression sees that one's own name", async () => {
+  const outer = Object.assign(
+    function own(n: number): () => unknown {
+      return () => [own === own, (own as unknown as { label: string }).label, n];
+    },
+    { label: "mine" },
+  );
+  assert.deepEqual(await inChild(outer(3)), [true, "mine", 3]);
+  const Outer = class Own {
+    static readonly label = "class";
+    static make(): () => unknown {
+      return () => Own.label;
+    }
+  };
+  assert.deepEqual(await inChild(Outer.make()), "class");
+});
+
+test("a prototype that was put in the place of a function's own stays one object, with what inherits from it", async () => {
+  const Parent = function () {} as unknown as new () => { hi(): string };
+  Parent.prototype = { hi: () => "hi" };
+  const Child = function () {} as unknown as new () => { hi(): string };
+  Child.prototype = Object.create(Parent.prototype as object, {
+    constructor: { value: Child, writable: true, configurable: true },
+  });
+  const Other = function () {} as unknown as new () => object;
+  Other.prototype = Parent.prototype;
+  const Bare = function () {} as unknown as new () => object;
+  Bare.prototype = Object.create(null);
+  const answer = await inChild(() => [
+    new Child().hi(),
+    new Child() instanceof Parent,
+    new Other() instanceof Parent,
+    (Parent.prototype as object).constructor === Object,
+    Object.getPrototypeOf(Bare.prototype),
+  ]);
+  assert.deepEqual(answer, ["hi", true, true, true, null]);
+});
+
+test("functions keep a changed name, length and prototype, and bound ones their properties", async () => {
+  const renamed = Object.defineProperties((a: number, b: number) => a + b, {
+    name: { value: "other" },
+    length: { value: 9 },
+  });
+  const nameless = (): number => 1;
+  Reflect.deleteProperty(nameless, "name");
+  const orphan = Object.setPrototypeOf(() => 1, null) as () => number;
+  const heir = Object.setPrototypeOf(() => 1, { inherited: 5 }) as (() => number) & { inherited: number };
+  const bound = Object.assign(renamed.bind(null, 1), { extra: 7 });
+  const answer = await inChild(() => [
+    renamed.name,
+    renamed.length,
+    Object.hasOwn(nameless, "name"),
+    Object.getPrototypeOf(orphan),
+    orphan(),
+    heir.inherited,
+    bound(2),
+    bound.extra,
+  ]);
+  assert.deepEqual(answer, ["other", 9, false, null, 1, 5, 3, 7]);
+});
+
+test("a module that was imported or required crosses as that module, as an argument too", async () => {
+  const required = fromSources("./sloppy.cjs") as object;
+  const answer = await inChild((builtin, other) => [builtin.join("a", "b"), Object.keys(other)], path, required);
+  assert.deepEqual(answer, ["a/b", ["handOut"]]);
+  assert.ok(encode(required).bytes.length < 200);
+});
+
 test("what is inside the exports of node: modules, and Node's own objects, are found on the other side", async () => {
   const { readFile } = fsPromises;
   const { join: joined } = path.posix;
