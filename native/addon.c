@@ -79,6 +79,7 @@ static void add(napi_env env, napi_value exports, const mp_function *functions) 
 NAPI_MODULE_INIT() {
   add(env, exports, mp_descriptor_functions);
   add(env, exports, mp_doorbell_functions);
+  add(env, exports, mp_family_name_functions);
   add(env, exports, mp_fork_server_functions);
   add(env, exports, mp_loop_functions);
   add(env, exports, mp_memory_functions);

@@ -26,6 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "family_names.h"
 #include "fork_server_members.h"
 #include "uv_declarations.h"
 
@@ -42,7 +43,10 @@ typedef struct {
 
 /* A client has gone: the server ends with the root, whose children run on; of another, only the reports are dropped. */
 static void lose_client(server *s, member *client) {
-  if (client->root) _exit(0);
+  if (client->root) {
+    mp_clear_family_names();
+    _exit(0);
+  }
   for (member *m = s->members; m != NULL; m = m->next) {
     if (m->kind == CHILD && m->client == client) m->client = NULL;
   }
@@ -223,6 +227,9 @@ static int serve_until_child(int connection, int lifeline, birth *b) {
   sigaction(SIGCHLD, &usual, &s.child_signal); /* Ignored, the kernel would reap the children and forget how they ended. */
   int error = make_heap_copyable();
   if (error != 0) return error;
+  /* From here on the loop sees the root's end itself, and has names to clear then: it is only to be continued for that
+   * if it is stopped, not killed. */
+  if (lifeline >= 0) fcntl(lifeline, F_SETSIG, SIGCONT);
   for (;;) {
     struct epoll_event event;
     /* One at a time: what it leads to may remove others from the list. */

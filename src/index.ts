@@ -33,3 +33,4 @@ export { Guard } from "./sync/guard.ts";
 export { Lock, type LockStatistics } from "./sync/lock.ts";
 export type { SyncWaitOptions } from "./sync/acquirable.ts";
 export { getAllStartMethods, getStartMethod, setStartMethod } from "./process/start-methods.ts";
+export * from "./shared-memory.ts";

@@ -9,6 +9,7 @@
 
 /** The stable codes. `docs/errors.md` has a line for each; a test compares the two. */
 export type ErrorCode =
+  | "ERR_MP_ALREADY_EXISTS"
   | "ERR_MP_BOOTSTRAPPING"
   | "ERR_MP_CLOSED"
   | "ERR_MP_DEADLOCK"
@@ -16,6 +17,7 @@ export type ErrorCode =
   | "ERR_MP_INVALID_ARGUMENT"
   | "ERR_MP_INVALID_STATE"
   | "ERR_MP_MALFORMED_MESSAGE"
+  | "ERR_MP_NOT_FOUND"
   | "ERR_MP_NOT_SUPPORTED"
   | "ERR_MP_OUT_OF_MEMORY"
   | "ERR_MP_PROCESS_EXITED"

@@ -7,7 +7,8 @@
  * stays in native code, so that nothing of the user's can slow it down or change between two forks.
  */
 import { requireAddon } from "../host/addon.ts";
-import { inheritFamily } from "../memory/family.ts";
+import { familyNamePrefix } from "../host/family-names.ts";
+import { family, inheritFamily } from "../memory/family.ts";
 import { becomeChild } from "../process/forked-child.ts";
 import { keepRandomUnused } from "../process/forked-random.ts";
 import {
@@ -25,6 +26,7 @@ import { importFrom } from "../wire/modules.ts";
 const addon = requireAddon();
 delete process.env[bindNow];
 inheritFamily(serverFamilyDescriptor);
+addon.nameFamily(familyNamePrefix(family().root));
 // Programs that a preloaded module starts are not to have them.
 for (const own of [serverConnectionDescriptor, serverLifelineDescriptor]) addon.setCloseOnExec(own, true);
 if (!addon.armLifeline(serverLifelineDescriptor)) process.exit(0); // The owner has ended meanwhile.

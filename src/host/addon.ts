@@ -58,6 +58,8 @@ export interface Addon {
    * `lifeline`: a descriptor of the server's own that its children are not to have; -1: none.
    */
   serve(connection: number, lifeline: number): ForkedDescriptors;
+  /** What begins so in /dev/shm is cleared when `serve` ends because the family's root has ended. */
+  nameFamily(prefix: string): void;
   /** `_exit`: no handler of Node's or of the C library's runs. */
   exitNow(code: number): never;
   /** A descriptor that can be read once the process has ended. */

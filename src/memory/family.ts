@@ -10,6 +10,8 @@ import { randomBytes } from "node:crypto";
 import { isMainThread } from "node:worker_threads";
 import { MalformedMessageError, MultiprocessingError } from "../base/errors.ts";
 import { addonOrUndefined, requireAddon, type Addon } from "../host/addon.ts";
+import { clearNamesOf, familyNamePrefix } from "../host/family-names.ts";
+import { markOf, type ProcessMark } from "../host/process-facts.ts";
 import { coreBytes, fileBytes, header, layoutVersion, magic } from "./layout.ts";
 
 export interface Family {
@@ -20,6 +22,8 @@ export interface Family {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** The same in every process of the family, and in no other. */
   readonly id: string;
+  /** The process that made it. */
+  readonly root: ProcessMark;
 }
 
 let current: Family | undefined;
@@ -42,6 +46,11 @@ export function familyDescriptor(): number | undefined {
 /** Undefined as long as nobody has asked for it. */
 export function familyIfAny(): Family | undefined {
   return current;
+}
+
+/** Undefined where this process would have to make it. */
+export function familyIfThere(): Family | undefined {
+  return current ?? (inherited === undefined ? undefined : family());
 }
 
 /** The family of the process that started this one is at this descriptor; it is mapped at the first need. */
@@ -75,6 +84,13 @@ function makeFamily(): Family {
   const id = randomBytes(8);
   words[header.familyLow] = id.readInt32LE(0);
   words[header.familyHigh] = id.readInt32LE(4);
+  const root = markOf(process.pid);
+  words[header.rootPid] = root.pid;
+  words[header.rootStartLow] = root.startTime === undefined ? 0 : (root.startTime % 2 ** 32) | 0;
+  words[header.rootStartHigh] = root.startTime === undefined ? -1 : Math.floor(root.startTime / 2 ** 32);
+  process.once("exit", () => {
+    if (Atomics.load(words, header.named) !== 0) clearNamesOf(familyNamePrefix(root));
+  });
   words[header.version] = layoutVersion;
   words[header.magic] = magic;
   return view(addon, descriptor, words);
@@ -83,11 +99,14 @@ function makeFamily(): Family {
 function view(addon: Addon, descriptor: number, words?: Int32Array<ArrayBuffer>): Family {
   const shared = words ?? new Int32Array(addon.map(descriptor, 0, coreBytes));
   const half = (word: number): string => (shared[word]! >>> 0).toString(16).padStart(8, "0");
+  const high = shared[header.rootStartHigh]!;
+  const startTime = high < 0 ? undefined : high * 2 ** 32 + (shared[header.rootStartLow]! >>> 0);
   return {
     addon,
     descriptor,
     words: shared,
     bytes: new Uint8Array(shared.buffer),
     id: half(header.familyHigh) + half(header.familyLow),
+    root: { pid: shared[header.rootPid]!, startTime },
   };
 }

@@ -25,7 +25,20 @@ export const coreBytes: number = 1152 * mib;
 export const pageBytes = 4096;
 
 /** Words of the header. */
-export const header = { magic: 0, version: 1, familyLow: 2, familyHigh: 3, nextParticipant: 4, tickets: 5 } as const;
+export const header = {
+  magic: 0,
+  version: 1,
+  familyLow: 2,
+  familyHigh: 3,
+  nextParticipant: 4,
+  tickets: 5,
+  /** Who the root is: pid, and start time in two halves. */
+  rootPid: 6,
+  rootStartLow: 7,
+  rootStartHigh: 8,
+  /** 1 once a name has been made in /dev/shm. */
+  named: 9,
+} as const;
 export const headerHints = 64;
 
 /** 4,095 at a time: number 0 is nobody, so that 0 can mean "no owner". */

@@ -4,3 +4,5 @@
  * Runs in: every process.
  */
 import "./lock.ts";
+import "./shareable-list.ts";
+import "./shared-memory.ts";

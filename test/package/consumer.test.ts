@@ -101,6 +101,8 @@ test("TypeScript (nodenext): the types are found, and right", () => {
   writeFileSync(
     join(folder, "main.ts"),
     `import { Process } from "node-multiprocessing";
+import { SharedMemory } from "node-multiprocessing/shared-memory";
+export const size: number = SharedMemory.open("name").size;
 const child = new Process({ target: (n: number) => String(n), args: [1] });
 export const result: Promise<string> = child.result;
 `,
@@ -131,4 +133,16 @@ console.log(JSON.stringify([children, process.getActiveResourcesInfo().filter((e
   writeFileSync(join(folder, "quiet.mjs"), text);
   const { stdout, stderr } = await run("quiet.mjs");
   assert.deepEqual([JSON.parse(stdout), stderr], [["", []], ""]);
+});
+
+test("the door ./shared-memory leads to the same classes, from both kinds of modules", async () => {
+  writeFileSync(
+    join(folder, "doors.cjs"),
+    `const { SharedMemory, ShareableList } = require("node-multiprocessing/shared-memory");
+const all = require("node-multiprocessing");
+import("node-multiprocessing/shared-memory").then((esm) =>
+  console.log([all, esm].every((door) => door.SharedMemory === SharedMemory && door.ShareableList === ShareableList)));`,
+  );
+  const { stdout, stderr, code } = await startNode([join(folder, "doors.cjs")], { cwd: folder }).ended;
+  assert.deepEqual([code, stdout, stderr], [0, "true\n", ""]);
 });

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { afterEach, before as beforeAll, beforeEach } from "node:test";
 import { addonOrUndefined } from "#src/host/addon.js";
+import { rootOfName } from "#src/host/family-names.js";
+import { isRunning } from "#src/host/process-facts.js";
 import { Process } from "#src/index.js";
 import { ownId } from "#src/memory/participants.js";
 
@@ -46,7 +48,13 @@ function ownChildren(): string[] {
 }
 
 function snapshot(): Snapshot {
-  return { children: ownChildren(), descriptors: descriptors(), shared: readdirSync("/dev/shm") };
+  return { children: ownChildren(), descriptors: descriptors(), shared: readdirSync("/dev/shm").filter(isOurs) };
+}
+
+/** Other test files run at the same time, and have names of their own. */
+function isOurs(name: string): boolean {
+  const root = rootOfName(name);
+  return root === undefined || root.pid === process.pid || !isRunning(root);
 }
 
 function difference(before: Snapshot, now: Snapshot): string[] {
