@@ -8,6 +8,7 @@
  */
 import type { Decoder, Encoder } from "../wire/kinds.ts";
 import { registerKind } from "../wire/kinds.ts";
+import { refusePrivateState } from "../wire/object-kinds.ts";
 import { readProperties, writeProperties } from "../wire/properties.ts";
 import { contextClass, contextMethodOf } from "./context-classes.ts";
 import { Job } from "./job.ts";
@@ -45,6 +46,7 @@ registerKind({
 });
 
 function encodeProcess(subject: Process, encoder: Encoder): void {
+  refusePrivateState(subject, encoder, Process.prototype, () => {});
   const state = stateOf(subject);
   const pid = state.role === "self" ? process.pid : (state.supervision?.pid ?? state.pid ?? 0);
   encoder.string(state.name);

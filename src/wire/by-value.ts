@@ -18,7 +18,7 @@ import { sourceForm, type Form, type SourceForm } from "./source-forms.ts";
 import { sourceMapOf, useSourceMap } from "./source-maps.ts";
 import { withScopes } from "./shared-variables.ts";
 import { isNode } from "./syntax.ts";
-import { prototypeOfKind, readVariable, writeVariable } from "./variables.ts";
+import { prototypeOfClass, prototypeOfKind, readVariable, writeVariable } from "./variables.ts";
 
 const forms: readonly Form[] = ["function", "class", "method"];
 const heritages = ["none", "null", "class"] as const;
@@ -239,10 +239,14 @@ function writeParts(subject: AnyFunction, itsClass: ClassSource | undefined, enc
     encoder,
   );
   // Classes made before there were classes: util.inherits, Object.setPrototypeOf.
-  const old = itsClass === undefined ? prototypeOfKind(subject) : { ofFunction: undefined, ofPrototype: undefined };
+  const old = itsClass === undefined ? prototypeOfKind(subject) : prototypeOfClass(subject, itsClass);
   if (foreign) old.ofPrototype = undefined;
   encoder.value(old.ofFunction, " (what it inherits from)");
   encoder.value(old.ofPrototype, ".prototype (what it inherits from)");
+  for (const deleted of [itsClass?.deletedStatic ?? [], itsClass?.deletedPrototype ?? []]) {
+    encoder.uint(deleted.length);
+    for (const key of deleted) encoder.string(key);
+  }
   writeIntegrity(subject, encoder);
 }
 
@@ -345,9 +349,17 @@ function readParts(made: AnyFunction, decoder: Decoder): void {
   if (isPrototypeValue(ofPrototype) && typeof prototype === "object" && prototype !== null) {
     Object.setPrototypeOf(prototype, ofPrototype);
   }
+  for (const holder of [made, prototype]) {
+    for (const key of readNames(decoder))
+      if (typeof holder === "function" || isObject(holder)) Reflect.deleteProperty(holder, key);
+  }
   readIntegrity(made, decoder);
 }
 
 function isPrototypeValue(value: unknown): value is object | null {
   return typeof value === "object" || typeof value === "function";
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }

@@ -25,6 +25,9 @@ export interface ClassSource {
   /** Keys that the text itself defines, on the class and on its prototype: their values are not copied. */
   readonly ownStatic: ReadonlySet<string | symbol>;
   readonly ownPrototype: ReadonlySet<string | symbol>;
+  /** Keys of methods that the text makes and that are not there any more, of the class and of its prototype. */
+  readonly deletedStatic: readonly string[];
+  readonly deletedPrototype: readonly string[];
 }
 
 export type ClassProblem = { readonly why: string; readonly remedy: string };
@@ -46,11 +49,13 @@ export function classSource(form: SourceForm, subject: object): ClassSource | Cl
   const edits: { start: number; end: number; text: string }[] = [];
   const keys: (string | symbol)[] = [];
   const privateStatics: string[] = [];
+  // `name` and `length` cross by themselves, unless the text makes methods of those names.
   const own = {
     static: new Set<string | symbol>(["prototype", "length", "name"]),
     prototype: new Set<string | symbol>(),
   };
   own.prototype.add("constructor");
+  const changed = { static: new Set<string>(), prototype: new Set<string>() };
   const { node, base } = form;
   let mark = "$";
   while (
@@ -90,12 +95,18 @@ export function classSource(form: SourceForm, subject: object): ClassSource | Cl
     }
     if (isPrivate) continue;
     const names = isStatic ? own.static : own.prototype;
+    const holder = isStatic ? subject : (subject as { prototype: object }).prototype;
+    const text = form.text.slice(member.start - base, member.end - base);
     if (member["computed"] !== true) {
-      names.add(plainKey(key));
+      const name = plainKey(key);
+      if (!isStatic && name === "constructor") continue;
+      const before = changed[isStatic ? "static" : "prototype"];
+      if (isWritten(holder, name, text) && !Object.prototype.propertyIsEnumerable.call(holder, name)) {
+        names.add(name);
+        before.delete(name);
+      } else if (!names.has(name)) before.add(name);
       continue;
     }
-    const holder = isStatic ? subject : (subject as { prototype: object }).prototype;
-    const text = form.text.slice(member.start - base, member.end - base).replace(/^static\b\s*/, "");
     const found = Reflect.ownKeys(holder).find(
       (candidate) => !names.has(candidate) && isWritten(holder, candidate, text),
     );
@@ -112,6 +123,10 @@ export function classSource(form: SourceForm, subject: object): ClassSource | Cl
     privateStatics,
     ownStatic: own.static,
     ownPrototype: own.prototype,
+    deletedStatic: [...changed.static].filter((name) => !Object.hasOwn(subject, name)),
+    deletedPrototype: [...changed.prototype].filter(
+      (name) => !Object.hasOwn((subject as { prototype: object }).prototype, name),
+    ),
   };
 }
 
@@ -119,11 +134,11 @@ function plainKey(key: AnyNode): string {
   return key.type === "Identifier" ? (key["name"] as string) : String(key["value"]);
 }
 
-/** Whether the property under that key is the method with this text. */
+/** Whether the property under that key is the method with this text, which may have `static` before it. */
 function isWritten(holder: object, key: string | symbol, text: string): boolean {
-  const { value, get, set } = Object.getOwnPropertyDescriptor(holder, key)!;
-  return [value as unknown, get, set].some(
-    (part) => typeof part === "function" && Function.prototype.toString.call(part) === text,
+  const descriptor = Object.getOwnPropertyDescriptor(holder, key);
+  return [descriptor?.value as unknown, descriptor?.get, descriptor?.set].some(
+    (part) => typeof part === "function" && text.endsWith(Function.prototype.toString.call(part)),
   );
 }
 

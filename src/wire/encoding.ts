@@ -257,6 +257,10 @@ export class Encoding implements Encoder {
   /** A plain object or array, whose content comes later when the nesting is too deep for the stack. */
   #plain(value: object): void {
     if (!Object.isExtensible(value)) {
+      if (Array.isArray(value) && Object.hasOwn(value, "raw")) {
+        this.#kind(value, kindOf(value)!); // The texts of a template: `raw` is hidden from the list of keys.
+        return;
+      }
       this.writer.byte(tag.closed);
       this.writer.uint(integrityOf(value));
     }

@@ -137,12 +137,29 @@ function baseOf(value: object): Base {
 
 /** The classes from the instance's own up to the built-in one, which is left out. */
 function checkClasses(value: object, encoder: Encoder): void {
-  for (let at: unknown = Object.getPrototypeOf(value); at !== null && at !== Object.prototype;) {
+  refusePrivateState(value, encoder, Object.prototype, (itsClass) => {
+    if (!travelling.has(itsClass)) refuseForeign(value, itsClass, encoder);
+  });
+}
+
+/**
+ * Refuses an instance of whose classes one has private state.
+ *
+ * @param end the prototype from which on it is not looked at
+ * @param onBuiltIn gets the classes of the language and of Node that it is of
+ */
+export function refusePrivateState(
+  value: object,
+  encoder: Encoder,
+  end: object,
+  onBuiltIn: (itsClass: object) => void,
+): void {
+  for (let at: unknown = Object.getPrototypeOf(value); at !== null && at !== end;) {
     const prototype = at as object;
     const itsClass: unknown = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value;
     if (typeof itsClass === "function") {
       if (isNativeFunction(itsClass) || globalPathOf(itsClass) !== undefined) {
-        if (!travelling.has(itsClass)) refuseForeign(value, itsClass, encoder);
+        onBuiltIn(itsClass);
       } else {
         const form = sourceForm(Function.prototype.toString.call(itsClass));
         const secret = form?.form === "class" ? privateMember(form) : undefined;

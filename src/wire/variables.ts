@@ -140,3 +140,17 @@ export function prototypeOfKind(subject: AnyFunction): { readonly ofFunction: un
     ofPrototype: grand === Object.prototype ? undefined : grand,
   };
 }
+
+/** The same of a class, whose text says what it extends: only what was put in the place of that. */
+export function prototypeOfClass(
+  subject: AnyFunction,
+  { heritage }: { readonly heritage: "none" | "null" | "class" },
+): { readonly ofFunction: unknown; ofPrototype: unknown } {
+  const parent = Object.getPrototypeOf(subject) as { prototype?: unknown } | null;
+  const grand: unknown = Object.getPrototypeOf((subject as unknown as { prototype: object }).prototype);
+  const expected: unknown = heritage === "none" ? Object.prototype : heritage === "null" ? null : parent?.prototype;
+  return {
+    ofFunction: heritage === "class" || parent === Function.prototype ? undefined : parent,
+    ofPrototype: grand === expected ? undefined : grand,
+  };
+}
