@@ -1,0 +1,4 @@
+/** A worker thread: answers each message with itself. */
+import { parentPort } from "node:worker_threads";
+
+parentPort.on("message", (message) => parentPort.postMessage(message));

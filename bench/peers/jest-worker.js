@@ -1,0 +1,1 @@
+export { double, same, lengthOf } from "../jobs.js";

@@ -1,0 +1,4 @@
+import { ThreadWorker } from "poolifier";
+import { double, same } from "../jobs.js";
+
+export default new ThreadWorker({ double, same });

@@ -1,0 +1,4 @@
+import workerpool from "workerpool";
+import { double, same } from "../jobs.js";
+
+workerpool.worker({ double, same });
