@@ -94,11 +94,11 @@ async function statusOfStranger(
   lastWord: () => number | undefined,
 ): Promise<ExitStatus> {
   for (let waitedMs = 0; waitedMs < longestReapMs; waitedMs += lookAgainMs) {
-    const told = lastWord();
-    if (told !== undefined) return exitStatus(told, null);
     // It is left to this process where this one is pid 1; else whoever it was left to has to reap it first.
     const known = addon.reapOrphan(pid) ?? addon.pidfdExitStatus(pidfd);
     if (known !== null) return fromReport(known);
+    const told = lastWord();
+    if (told !== undefined) return exitStatus(told, null);
     await new Promise<void>((resolve) => void after(lookAgainMs, resolve));
   }
   const message = `The exit code of process ${pid} cannot be known: its fork server ended before it, and the kernel keeps no record`;

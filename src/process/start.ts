@@ -7,6 +7,7 @@
  */
 import { encode } from "../wire/codec.ts";
 import { frameHead } from "./frames.ts";
+import { takeInitDuties } from "./init-duties.ts";
 import { Job } from "./job.ts";
 import type { Launched, Launcher, LaunchRequest, StartMethod } from "./launcher.ts";
 import { getLogger } from "./logger.ts";
@@ -29,6 +30,7 @@ export async function startProcess(process: object, state: ProcessState, nearSta
     cwd: options.cwd,
     execArgv: options.execArgv,
   };
+  takeInitDuties();
   const { launcher, launched } = await launch(state.startMethod, request);
   const supervision = new Supervision(launched, {
     name,

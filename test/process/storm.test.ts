@@ -9,7 +9,8 @@ import { gone, startProgram } from "../support/programs.ts";
 const skip = !getAllStartMethods().includes("forkserver");
 /** The same storm in each run; a failure names its round. */
 const seed = 20_261;
-const rounds = 25;
+/** The long form: `MP_STORM_ROUNDS=100 npm test -- storm`. */
+const rounds = Number(process.env["MP_STORM_ROUNDS"] ?? 25);
 
 function randomNumbers(start: number): () => number {
   let state = start;
