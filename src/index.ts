@@ -6,6 +6,7 @@
 import "./process/process-kinds.ts";
 
 export {
+  BrokenBarrierError,
   ClosedError,
   MalformedMessageError,
   MultiprocessingError,
@@ -29,8 +30,14 @@ export { parentProcess, type ParentProcess } from "./process/parent-process.ts";
 export { Process } from "./process/process.ts";
 export type { ProcessOptions, ProcessSettings, Target, TargetArguments } from "./process/process-options.ts";
 export type { ProcessSentinel } from "./process/sentinel.ts";
+export { getAllStartMethods, getStartMethod, setStartMethod } from "./process/start-methods.ts";
+export type { SyncWaitOptions } from "./sync/acquirable.ts";
+export { Barrier, type BarrierOptions } from "./sync/barrier.ts";
+export { BoundedSemaphore, type BoundedSemaphoreStatistics } from "./sync/bounded-semaphore.ts";
+export { Condition, type ConditionStatistics } from "./sync/condition.ts";
+export { Event, type EventStatistics } from "./sync/event.ts";
 export { Guard } from "./sync/guard.ts";
 export { Lock, type LockStatistics } from "./sync/lock.ts";
-export type { SyncWaitOptions } from "./sync/acquirable.ts";
-export { getAllStartMethods, getStartMethod, setStartMethod } from "./process/start-methods.ts";
+export { RLock, type RLockStatistics } from "./sync/rlock.ts";
+export { Semaphore, type SemaphoreStatistics } from "./sync/semaphore.ts";
 export * from "./shared-memory.ts";

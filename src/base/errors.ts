@@ -11,6 +11,7 @@
 export type ErrorCode =
   | "ERR_MP_ALREADY_EXISTS"
   | "ERR_MP_BOOTSTRAPPING"
+  | "ERR_MP_BROKEN_BARRIER"
   | "ERR_MP_CLOSED"
   | "ERR_MP_DEADLOCK"
   | "ERR_MP_INTERRUPTED"
@@ -84,6 +85,14 @@ export class ClosedError extends MultiprocessingError {
   override name = "ClosedError";
   constructor(message: string, facts: Omit<ErrorFacts, "code"> = {}) {
     super(message, { ...facts, code: "ERR_MP_CLOSED" });
+  }
+}
+
+/** A barrier cannot be passed: a party died, its action failed, or it was aborted or reset. */
+export class BrokenBarrierError extends MultiprocessingError {
+  override name = "BrokenBarrierError";
+  constructor(message: string, facts: Omit<ErrorFacts, "code"> = {}) {
+    super(message, { ...facts, code: "ERR_MP_BROKEN_BARRIER" });
   }
 }
 

@@ -6,8 +6,8 @@
  *   offset      what
  *   0           header: magic, version, id of the family, hints            \
  *   4 KiB       table of participants: 4,096 entries of 64 bytes            |
- *   1 MiB       wait records: 1,024 of 16 bytes for each participant        | the core, mapped as a whole
- *   128 MiB     holders of each range: a 32-bit count a range               | by every participant (1,152 MiB,
+ *   1 MiB       wait records: 1,024 of 32 bytes for each participant        | the core, mapped as a whole
+ *   160 MiB     holders of each range: a 32-bit count a range               | by every participant (1,152 MiB,
  *   256 MiB     small ranges: a region for each size from 64 bytes to 2 KiB |  almost all of it untouched)
  *   2 GiB       what each participant holds: 1,048,576 handles of 4 bytes each
  *   32 GiB      large ranges: a region for each size from 4 KiB to 64 GiB, mapped range by range
@@ -75,7 +75,7 @@ export function participantEntry(index: number): number {
 
 export const waitsPerParticipant = 1024;
 const waitsOffset = mib;
-export const waitWords = 4;
+export const waitWords = 8;
 /** Words of a wait record. */
 export const waitRecord = {
   /** The word where its object keeps the mask of who waits; 0: the record is not in use. */
@@ -86,7 +86,11 @@ export const waitRecord = {
   ticket: 2,
   /** Milliseconds of the monotonic clock, modulo 2^32, at which the wait began. */
   since: 3,
+  /** Of a Condition's waits: how many here are not notified (low 16 bits), how many are and have yet to see it (high). */
+  wanting: 4,
 } as const;
+/** So many waits for one Condition can be counted in a record. */
+export const mostWanting = 0xffff;
 
 /** The index of the first word of a participant's first wait record. */
 export function waitRecords(index: number): number {
@@ -96,8 +100,13 @@ export function waitRecords(index: number): number {
 /**
  * What the ranges of objects of synchronisation have in common: what it is, and the mask of who waits for it.
  *
- *   word   0       1       2        3 ...
- *   Lock   kind    spot    owner
+ *   word               0      1      2          3 ...
+ *   Lock, RLock        kind   spot   owner
+ *   Semaphore          kind   spot   value      kept for (8 participants)
+ *   BoundedSemaphore   kind   spot   bound      used   held   table      holders (here, or in the range "table")
+ *   Condition          kind   spot
+ *   Event              kind   spot   sets
+ *   Barrier            kind   spot   parties    table  state (64 bits)   slots of 64 bits (here, or in the range "table")
  */
 export const objectWord = { kind: 0, spot: 1 } as const;
 /** A range begins with one of these; 0 is data. */
@@ -112,6 +121,20 @@ export const objectKind = {
 } as const;
 /** 0: free. An id: who holds it. A negative one: for whom it is kept, until it comes or somebody loses patience. */
 export const lockWord = { owner: 2 } as const;
+export const semaphoreWord = { value: 2, kept: 3, keptCount: 8 } as const;
+export const boundedWord = {
+  bound: 2,
+  /** How many of the holders' words have ever been in use; the rest is not looked at. */
+  used: 3,
+  /** About how many are in use: a hint where to look. */
+  held: 4,
+  /** The handle of the range of holders; 0: they are in this one. */
+  table: 5,
+  holders: 6,
+} as const;
+/** Even: not set. Odd: set. It grows with each change. */
+export const eventWord = { sets: 2 } as const;
+export const barrierWord = { parties: 2, table: 3, state: 4, slots: 6 } as const;
 
 export const handlesPerParticipant: number = mib;
 /** Where in the file a participant notes the handles that it holds. */
@@ -128,7 +151,7 @@ export interface SizeClass {
   readonly offset: number;
 }
 
-const countsOffset = 128 * mib;
+const countsOffset = 160 * mib;
 const smallOffset = 256 * mib;
 const largeOffset = 32 * gib;
 const smallRegionBytes = 128 * mib;

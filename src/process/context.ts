@@ -4,6 +4,13 @@
  * Runs in: every process.
  */
 import { cpuCount } from "../host/cpu-count.ts";
+import { Barrier } from "../sync/barrier.ts";
+import { BoundedSemaphore } from "../sync/bounded-semaphore.ts";
+import { Condition } from "../sync/condition.ts";
+import { Event } from "../sync/event.ts";
+import { Lock } from "../sync/lock.ts";
+import { RLock } from "../sync/rlock.ts";
+import { Semaphore } from "../sync/semaphore.ts";
 import { activeChildren } from "./children.ts";
 import { contextClass } from "./context-classes.ts";
 import { currentProcess } from "./current-process.ts";
@@ -16,6 +23,14 @@ import { getAllStartMethods, getStartMethod, launcherFor } from "./start-methods
 export interface Context {
   /** Starts by this context's method. */
   readonly Process: typeof Process;
+  // What is shared does not depend on the method: these are the same classes in every context.
+  readonly Barrier: typeof Barrier;
+  readonly BoundedSemaphore: typeof BoundedSemaphore;
+  readonly Condition: typeof Condition;
+  readonly Event: typeof Event;
+  readonly Lock: typeof Lock;
+  readonly RLock: typeof RLock;
+  readonly Semaphore: typeof Semaphore;
   readonly activeChildren: typeof activeChildren;
   readonly cpuCount: typeof cpuCount;
   readonly currentProcess: typeof currentProcess;
@@ -38,6 +53,13 @@ export function getContext(method?: StartMethod): Context {
   if (method !== undefined) launcherFor(method, "getContext()");
   return {
     Process: contextClass(method ?? "default")!,
+    Barrier,
+    BoundedSemaphore,
+    Condition,
+    Event,
+    Lock,
+    RLock,
+    Semaphore,
     activeChildren,
     cpuCount,
     currentProcess,

@@ -88,6 +88,12 @@ export abstract class Acquirable {
     }
   }
 
+  /** Blocks until it has it, whatever comes between. @internal */
+  acquireInAnyCase(): Guard {
+    const attempt = (thorough: boolean): Guard | undefined => this.attempt(thorough);
+    return waitForSync(this.spot, attempt, undefined, this.kindName, { interruptible: false });
+  }
+
   async #acquireSlowly(options: WaitOptions | undefined): Promise<Guard> {
     const limits = checkWaitOptions(`${this.kindName}.acquire()`, options);
     limits.signal?.throwIfAborted();

@@ -20,7 +20,7 @@ export interface Acquired {
  */
 export class Guard implements Disposable {
   readonly #subject: Acquired;
-  readonly #dead: number;
+  #dead: number;
   #released = false;
 
   /**
@@ -47,6 +47,11 @@ export class Guard implements Disposable {
     if (this.#released) return;
     this.#released = true;
     this.#subject.releaseGuard(this);
+  }
+
+  /** A wait of a Condition has acquired the lock again for whoever had it before. @internal */
+  inherit(anew: Guard): void {
+    if (anew.#dead !== 0) this.#dead = anew.#dead;
   }
 
   [Symbol.dispose](): void {

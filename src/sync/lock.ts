@@ -2,37 +2,27 @@
  * Mutual exclusion between processes that survives the death of its holder.
  *
  * Runs in: every process.
- * Guarantees: at most one holder; a holder that died or exited has released it, which the next one is told; who has
- * waited for more than a millisecond gets it before those who come later.
- *
- *   owner   0: free    id: held by that participant    -id: kept for that participant, which has been waiting
- *
- * Each change is one compare-and-swap from what was seen, so a death between two leaves one of these three. A lock that
- * is kept for somebody is nobody's yet: whoever has waited for long in vain takes it, so it never depends on the one
- * for whom it is kept.
+ * Guarantees: those of `owner-word.ts`; the next holder after a death is told.
  */
 import { invalidState, MultiprocessingError } from "../base/errors.ts";
-import { view, type Range } from "../memory/arena.ts";
-import { hold, keep } from "../memory/holdings.ts";
+import type { Range } from "../memory/arena.ts";
 import { lockWord, objectKind, objectWord } from "../memory/layout.ts";
-import { idOfIndex, indexOf, isGone, lookAfter, ownId, pidOf } from "../memory/participants.ts";
 import { Acquirable } from "./acquirable.ts";
 import { Guard } from "./guard.ts";
+import { notTaken, OwnerWord, type OwnerState } from "./owner-word.ts";
 import { registerShared } from "./shared-kind.ts";
-import { countWaiting, oldest, waitsAt, wake, wakeFound } from "./wait-queue.ts";
+import { makeSmallRange } from "./small-range.ts";
+import { countWaiting } from "./wait-queue.ts";
 
-/** Who has waited longer is handed the lock. The promise of the documentation; milliseconds. */
-export const longestBargingMs = 1;
-
-/** Failed tryAcquire()s ask the kernel about the holder this often at most: that costs 30 µs. Milliseconds. */
-const lookAgainMs = 1;
-
-export interface LockStatistics {
-  readonly locked: boolean;
-  /** The pid of the process that holds it. */
-  readonly ownerPid: number | undefined;
+export interface LockStatistics extends OwnerState {
   /** How many processes wait for it. */
   readonly waitingProcesses: number;
+}
+
+/** What a lock was when it was let go altogether: see `releaseAll`. */
+export interface LetGo {
+  readonly guard: Guard | undefined;
+  readonly count: number;
 }
 
 /**
@@ -46,11 +36,9 @@ export interface LockStatistics {
  * await lock.withLock(async () => { ... });
  */
 export class Lock extends Acquirable {
-  readonly #words: Int32Array;
-  readonly #owner: number;
+  readonly #owner: OwnerWord;
   /** Of the present holder, if that is in this process: an older one must not release what is no longer its own. */
   #current: Guard | undefined;
-  #lookedAt = 0;
   /** @internal */
   protected override readonly spot: number;
   /** @internal */
@@ -61,15 +49,14 @@ export class Lock extends Acquirable {
   constructor(range: Range);
   constructor(range?: Range) {
     super();
-    const { words, base } = range ?? make(this);
-    this.#words = words;
-    this.#owner = base + lockWord.owner;
+    const { words, base } = range ?? makeSmallRange(this, objectKind.lock);
     this.spot = base + objectWord.spot;
+    this.#owner = new OwnerWord(words, base + lockWord.owner, this.spot);
   }
 
   override tryAcquire(): Guard | undefined {
-    if (Atomics.compareExchange(this.#words, this.#owner, 0, ownId()) !== 0) return this.#tryHard();
-    return (this.#current = new Guard(this, 0));
+    if (this.#owner.takeFree()) return (this.#current = new Guard(this, 0));
+    return this.#taken(this.#owner.takeAfterLook());
   }
 
   /**
@@ -79,44 +66,39 @@ export class Lock extends Acquirable {
    */
   override release(): void {
     this.#current = undefined;
-    const words = this.#words;
-    // Only looked at: who begins to wait after this is woken below.
-    if (Atomics.load(words, this.spot) === 0) {
-      const me = ownId();
-      if (Atomics.compareExchange(words, this.#owner, me, 0) === me) {
-        if (Atomics.load(words, this.spot) !== 0) wake(this.spot);
-        return;
-      }
-    }
-    this.#releaseToWaiters();
+    if (!this.#owner.giveQuickly() && !this.#owner.give()) throw releasedTooOften(this.kindName);
   }
 
   /** True while somebody has it who is alive, as far as is known. */
   get locked(): boolean {
-    const owner = Atomics.load(this.#words, this.#owner);
-    return owner !== 0 && !isGone(Math.abs(owner));
+    return this.#owner.state().locked;
   }
 
   statistics(): LockStatistics {
-    const owner = Atomics.load(this.#words, this.#owner);
-    const locked = owner !== 0 && !isGone(Math.abs(owner));
-    return {
-      locked,
-      ownerPid: locked && owner > 0 ? pidOf(owner) : undefined,
-      waitingProcesses: countWaiting(this.spot),
-    };
+    return { ...this.#owner.state(), waitingProcesses: countWaiting(this.spot) };
   }
 
   /** <Lock free>, <Lock held by pid 4711, 2 processes wait> */
   override toString(): string {
-    const { locked, ownerPid, waitingProcesses: waiting } = this.statistics();
-    const held = !locked ? "free" : ownerPid === undefined ? "kept for a waiter" : `held by pid ${ownerPid}`;
-    return `<${this.kindName} ${held}${waiting === 0 ? "" : `, ${waiting} process${waiting === 1 ? "" : "es"} wait`}>`;
+    return describe("Lock", this.statistics());
   }
 
   /** True when this process holds it. @internal */
   isMine(): boolean {
-    return Atomics.load(this.#words, this.#owner) === ownId();
+    return this.#owner.isMine();
+  }
+
+  /** For a Condition: to be undone by `restore`, once it is acquired again. @internal */
+  releaseAll(): LetGo {
+    const guard = this.#current;
+    this.release();
+    return { guard, count: 1 };
+  }
+
+  /** @internal */
+  restore({ guard }: LetGo, anew: Guard): void {
+    guard?.inherit(anew);
+    this.#current = guard ?? anew;
   }
 
   /** @internal */
@@ -127,82 +109,43 @@ export class Lock extends Acquirable {
 
   /** @internal */
   protected override attempt(thorough: boolean): Guard | undefined {
-    const words = this.#words;
-    const me = ownId();
-    for (;;) {
-      const owner = Atomics.load(words, this.#owner);
-      if (owner === me) return undefined;
-      // Kept for another: patience ends with the first thorough look.
-      if (owner !== 0 && owner !== -me && !(owner < 0 && thorough)) {
-        const who = owner < 0 ? -owner : owner;
-        if (!(thorough ? lookAfter(who) : isGone(who))) return undefined;
-      }
-      if (Atomics.compareExchange(words, this.#owner, owner, me) === owner) {
-        return (this.#current = new Guard(this, owner > 0 ? owner : 0));
-      }
-    }
+    return this.#taken(this.#owner.take(thorough));
   }
 
   /** @internal */
   protected override checkDeadlock(): void {
-    if (!this.isMine()) return;
-    throw new MultiprocessingError(
-      `Cannot block for a ${this.kindName} that this process itself holds: nobody could release it meanwhile\n` +
-        `  do this:  release it first, use "await lock.acquire()", or an RLock`,
-      { code: "ERR_MP_DEADLOCK" },
-    );
+    if (this.isMine()) throw deadlock(this.kindName, "holds");
   }
 
   /** @internal */
   protected override decline(): void {
-    const kept = -ownId();
-    if (Atomics.compareExchange(this.#words, this.#owner, kept, 0) === kept) wake(this.spot);
+    this.#owner.decline();
   }
 
-  /** Not free: but perhaps its holder is dead, or it is kept for somebody who no longer comes. */
-  #tryHard(): Guard | undefined {
-    const guard = this.attempt(false);
-    if (guard !== undefined) return guard;
-    const now = performance.now();
-    if (now - this.#lookedAt < lookAgainMs) return undefined;
-    this.#lookedAt = now;
-    const owner = Atomics.load(this.#words, this.#owner);
-    if (owner === ownId()) return undefined;
-    const comes = owner < 0 ? waitsAt(this.#words, this.spot, indexOf(-owner)) : true;
-    if (comes && !lookAfter(Math.abs(owner))) return undefined;
-    return this.attempt(owner < 0);
-  }
-
-  #releaseToWaiters(): void {
-    const words = this.#words;
-    for (;;) {
-      const owner = Atomics.load(words, this.#owner);
-      if (owner <= 0) {
-        throw invalidState(
-          `Cannot release a ${this.kindName} that nobody holds: it was released more often than acquired\n` +
-            `  do this:  release it once for each time that it was acquired; "using" or withLock() do that`,
-        );
-      }
-      const found = oldest(words, this.spot);
-      const heir = found !== undefined && found.waitedMs > longestBargingMs ? idOfIndex(found.index) : 0;
-      if (Atomics.compareExchange(words, this.#owner, owner, -heir) !== owner) continue;
-      if (heir === 0) {
-        wake(this.spot);
-        return;
-      }
-      // Told after it is kept. Has it gone meanwhile, the lock is free, unless it or another was quicker.
-      if (!wakeFound(found!) && Atomics.compareExchange(words, this.#owner, -heir, 0) === -heir) wake(this.spot);
-      return;
-    }
+  #taken(dead: number): Guard | undefined {
+    return dead === notTaken ? undefined : (this.#current = new Guard(this, dead));
   }
 }
 
-function make(lock: Lock): Range {
-  const { handle, holding } = hold(64);
-  const range = view(handle);
-  Atomics.store(range.words, range.base + objectWord.kind, objectKind.lock);
-  keep(lock, handle, holding);
-  return range;
+export function describe(name: string, { locked, ownerPid, waitingProcesses: waiting }: LockStatistics): string {
+  const held = !locked ? "free" : ownerPid === undefined ? "kept for a waiter" : `held by pid ${ownerPid}`;
+  return `<${name} ${held}${waiting === 0 ? "" : `, ${waiting} process${waiting === 1 ? "" : "es"} wait`}>`;
+}
+
+/** @param does what this process does with it: "holds" */
+export function deadlock(name: string, does: string): MultiprocessingError {
+  return new MultiprocessingError(
+    `Cannot block for a ${name} that this process itself ${does}: nobody could release it meanwhile\n` +
+      `  do this:  release it first, use "await lock.acquire()", or an RLock`,
+    { code: "ERR_MP_DEADLOCK" },
+  );
+}
+
+export function releasedTooOften(name: string): MultiprocessingError {
+  return invalidState(
+    `Cannot release a ${name} that nobody holds: it was released more often than acquired\n` +
+      `  do this:  release it once for each time that it was acquired; "using" or withLock() do that`,
+  );
 }
 
 registerShared("lock", Lock, (range) => new Lock(range));

@@ -3,6 +3,12 @@
  *
  * Runs in: every process.
  */
+import "./barrier.ts";
+import "./bounded-semaphore.ts";
+import "./condition.ts";
+import "./event.ts";
 import "./lock.ts";
+import "./rlock.ts";
+import "./semaphore.ts";
 import "./shareable-list.ts";
 import "./shared-memory.ts";

@@ -10,16 +10,15 @@
  *   spot      a word of the object's: bit n is set when a participant whose index is n modulo 32 waits for it
  *   record    in the waiter's own part of memory: spot, state, ticket (`memory/layout.ts`)
  *   wait      record written -> bit set -> attempt -> sleep            (so a change after the attempt finds the record)
- *   wake      object changed -> mask read -> record of the lowest ticket marked woken -> its owner rung
+ *   wake      object changed -> mask read -> record of the lowest ticket marked woken -> its owner rung  (`wait-records.ts`)
  */
 import { TimeoutError } from "../base/errors.ts";
 import { after } from "../base/deadline.ts";
 import type { WaitOptions } from "../base/options.ts";
-import { blockUntilRung, ring, setRingListener, stayForRings, stayNoLonger, takeAlarm } from "../memory/doorbell.ts";
+import { blockUntilRung, setRingListener, stayForRings, stayNoLonger, takeAlarm } from "../memory/doorbell.ts";
 import { family } from "../memory/family.ts";
 import {
   header,
-  maxParticipants,
   participant as field,
   participantEntry,
   waitRecord,
@@ -27,8 +26,11 @@ import {
   waitsPerParticipant,
   waitWords,
 } from "../memory/layout.ts";
-import { idOfIndex, indexOf, isGone, ownId, participants } from "../memory/participants.ts";
+import { indexOf, ownId } from "../memory/participants.ts";
 import { interrupted, interruptedError } from "./interruption.ts";
+import { clock, waiting, wake, woken } from "./wait-records.ts";
+
+export { countWaiting, oldest, waitsAt, wake, wakeFound, type FoundWait } from "./wait-records.ts";
 
 /**
  * Tries to have what is waited for; undefined: not yet.
@@ -36,9 +38,6 @@ import { interrupted, interruptedError } from "./interruption.ts";
  * `thorough`: time has passed or somebody has died, so that those on whom it depends are to be looked after.
  */
 export type Attempt<T> = (thorough: boolean) => T | undefined;
-
-const waiting = 1;
-const woken = 2;
 
 /** Between looks without being rung: short at first, since most deaths are near; then twice as long each. */
 const firstLookMs = 20;
@@ -60,6 +59,10 @@ interface Place {
   /** The index of the record's first word; undefined when all were in use: then it is looked at from time to time. */
   readonly record: number | undefined;
   readonly waiters: Set<Waiter>;
+  /** True: one that fails says nothing about those who came later. */
+  readonly each: boolean;
+  /** How many keep it beside its waiters. */
+  kept: number;
 }
 
 const places = new Map<number, Place>();
@@ -76,10 +79,17 @@ setRingListener(() => serveWoken());
  *
  * @param spot the index of the word in the core where the object keeps the mask of who waits
  * @param what for the message of the TimeoutError
+ * @param each true when a later wait for the same spot may succeed though an earlier one has not
  * @throws {TimeoutError}
  * @throws signal.reason
  */
-export function waitFor<T>(spot: number, attempt: Attempt<T>, options: WaitOptions, what: string): Promise<T> {
+export function waitFor<T>(
+  spot: number,
+  attempt: Attempt<T>,
+  options: WaitOptions,
+  what: string,
+  each = false,
+): Promise<T> {
   const { timeoutMs, signal } = options;
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
@@ -89,7 +99,7 @@ export function waitFor<T>(spot: number, attempt: Attempt<T>, options: WaitOptio
       return;
     }
     if (timeoutMs !== undefined && timeoutMs <= 0) throw timedOut(what, 0);
-    const place = enter(spot);
+    const place = enter(spot, each);
     let cancelTimer = (): void => {};
     // Success, time and abort exclude each other at once, not a microtask later: what was taken is never lost.
     const end = (): void => {
@@ -126,7 +136,13 @@ export function waitFor<T>(spot: number, attempt: Attempt<T>, options: WaitOptio
  * @throws {TimeoutError}
  * @throws {MultiprocessingError} ERR_MP_INTERRUPTED when a signal came that has a JavaScript handler
  */
-export function waitForSync<T>(spot: number, attempt: Attempt<T>, timeoutMs: number | undefined, what: string): T {
+export function waitForSync<T>(
+  spot: number,
+  attempt: Attempt<T>,
+  timeoutMs: number | undefined,
+  what: string,
+  { interruptible = true }: { readonly interruptible?: boolean } = {},
+): T {
   const had = attempt(false);
   if (had !== undefined) return had;
   const until = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs;
@@ -144,102 +160,13 @@ export function waitForSync<T>(spot: number, attempt: Attempt<T>, timeoutMs: num
       const leftMs = until - performance.now();
       if (leftMs <= 0) throw timedOut(what, timeoutMs!);
       const why = blockUntilRung(Math.min(leftMs, lookMs));
-      if (why === "signal" && interrupted()) throw interruptedError(what);
+      if (interruptible && why === "signal" && interrupted()) throw interruptedError(what);
       thorough = why === "time" || takeAlarm();
       if (why === "time") lookMs = Math.min(lookMs * 2, longestLookMs);
     }
   } finally {
     leave(place, waiter);
   }
-}
-
-/**
- * Wakes those who have waited longest, to make their attempts.
- *
- * @param count at most so many processes; Infinity: all
- */
-export function wake(spot: number, count = 1): void {
-  const { words } = family();
-  if (Atomics.load(words, spot) === 0) return;
-  for (let left = count; left > 0; left--) {
-    const found = oldest(words, spot);
-    if (found === undefined) return;
-    // Another may have woken it meanwhile, or it has gone: then the next oldest is looked for.
-    if (!wakeFound(found)) left++;
-  }
-}
-
-/** Wakes that wait; false when it is woken already, or no longer there. */
-export function wakeFound({ at, index }: FoundWait): boolean {
-  const { words } = family();
-  if (Atomics.compareExchange(words, at + waitRecord.state, waiting, woken) !== waiting) return false;
-  ring(index);
-  return true;
-}
-
-/** True while that participant waits at the spot, woken or not. */
-export function waitsAt(words: Int32Array, spot: number, index: number): boolean {
-  const first = waitRecords(index);
-  const end = first + Atomics.load(words, participantEntry(index) + field.waits) * waitWords;
-  for (let record = first; record < end; record += waitWords) if (Atomics.load(words, record) === spot) return true;
-  return false;
-}
-
-/** A wait that has been found: where its record is, and whose it is. */
-export interface FoundWait {
-  readonly at: number;
-  readonly index: number;
-  /** How long it has waited, milliseconds. */
-  readonly waitedMs: number;
-}
-
-/** The wait for an object that began first, and has not been woken yet. */
-export function oldest(words: Int32Array, spot: number): FoundWait | undefined {
-  let mask = Atomics.load(words, spot);
-  let at = -1;
-  let owner = 0;
-  let ticket = 0;
-  while (mask !== 0) {
-    const bit = 31 - Math.clz32(mask);
-    mask &= ~(1 << bit);
-    let anybody = searchBit(bit);
-    if (anybody) continue;
-    // Nobody of that bit waits any more. Cleared first, looked again after: who enters meanwhile is found or sets it.
-    Atomics.and(words, spot, ~(1 << bit));
-    anybody = searchBit(bit);
-    if (anybody) Atomics.or(words, spot, 1 << bit);
-  }
-  if (at < 0) return undefined;
-  return { at, index: owner, waitedMs: (clock() - words[at + waitRecord.since]!) >>> 0 };
-
-  function searchBit(bit: number): boolean {
-    const highest = Math.min(Atomics.load(words, header.nextParticipant), maxParticipants - 1);
-    let anybody = false;
-    for (let index = bit; index <= highest; index += 32) {
-      const used = Atomics.load(words, participantEntry(index) + field.waits);
-      if (used === 0 || isGone(idOfIndex(index))) continue;
-      const first = waitRecords(index);
-      for (let record = first; record < first + used * waitWords; record += waitWords) {
-        if (Atomics.load(words, record) !== spot) continue;
-        anybody = true;
-        if (Atomics.load(words, record + waitRecord.state) !== waiting) continue;
-        const itsTicket = words[record + waitRecord.ticket]!;
-        if (at >= 0 && ((itsTicket - ticket) | 0) >= 0) continue;
-        at = record;
-        owner = index;
-        ticket = itsTicket;
-      }
-    }
-    return anybody;
-  }
-}
-
-/** How many processes wait at the spot. */
-export function countWaiting(spot: number): number {
-  const { words } = family();
-  let count = 0;
-  for (const index of participants()) if (waitsAt(words, spot, index)) count++;
-  return count;
 }
 
 /** How many asynchronous and blocking waits of this process are under way. */
@@ -249,17 +176,24 @@ export function pendingWaits(): number {
   return count;
 }
 
-/** The monotonic clock in milliseconds modulo 2^32; the same for all processes. */
-export function clock(): number {
-  const [seconds, nanoseconds] = process.hrtime();
-  return (seconds * 1000 + Math.floor(nanoseconds / 1e6)) | 0;
+/** Keeps this process's record of a wait that is under way until `done` is called, so that it can be counted in. */
+export function keepRecord(spot: number): { readonly record: number | undefined; readonly done: () => void } {
+  const place = enter(spot);
+  place.kept++;
+  return {
+    record: place.record,
+    done: () => {
+      place.kept--;
+      vacate(place);
+    },
+  };
 }
 
-function enter(spot: number): Place {
+function enter(spot: number, each = false): Place {
   const known = places.get(spot);
   if (known !== undefined) return known;
   const record = newRecord();
-  const place: Place = { spot, record, waiters: new Set() };
+  const place: Place = { spot, record, waiters: new Set(), each, kept: 0 };
   places.set(spot, place);
   return place;
 }
@@ -301,16 +235,18 @@ function arm({ record, spot }: Place): void {
 
 function leave(place: Place, waiter: Waiter): void {
   place.waiters.delete(waiter);
-  if (place.waiters.size > 0) {
-    showFirst(place);
-    return;
-  }
-  if (places.get(place.spot) !== place) return;
+  if (place.waiters.size > 0) showFirst(place);
+  else vacate(place);
+}
+
+function vacate(place: Place): void {
+  if (place.waiters.size + place.kept > 0 || places.get(place.spot) !== place) return;
   places.delete(place.spot);
   const { record, spot } = place;
   if (record === undefined) return;
   const { words } = family();
   Atomics.store(words, record + waitRecord.spot, 0);
+  Atomics.store(words, record + waitRecord.wanting, 0);
   records!.push(record);
   // A wake-up that nobody here needs any more is somebody else's. One too many costs a look.
   if (Atomics.exchange(words, record + waitRecord.state, 0) === woken) wake(spot);
@@ -359,7 +295,10 @@ function serve(place: Place, thorough: boolean): void {
       waiter.fail(error);
       continue;
     }
-    if (found === undefined) return;
+    if (found === undefined) {
+      if (place.each) continue;
+      break;
+    }
     waiter.succeed(found);
   }
 }

@@ -5,6 +5,7 @@
  * Why not as structured clone does it: that keeps neither fields nor `cause` on all versions, and no class of ours.
  */
 import {
+  BrokenBarrierError,
   ClosedError,
   MalformedMessageError,
   MultiprocessingError,
@@ -32,6 +33,7 @@ for (const known of [Error, EvalError, RangeError, ReferenceError, SyntaxError, 
 for (const [name, ours] of Object.entries({
   MultiprocessingError,
   TimeoutError,
+  BrokenBarrierError,
   UnserializableError,
   ProcessExitedError,
   ClosedError,

@@ -1,0 +1,222 @@
+/** Barrier: the scenarios of CPython's _TestBarrier; where ours differs by contract, the name says so. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { isRunning, markOf } from "#src/host/process-facts.js";
+import { Barrier, BrokenBarrierError, Semaphore } from "#src/index.js";
+import { nextGeneration, parseState, phase, stateWord, wasBroken } from "#src/sync/barrier-state.js";
+import { leaveNothingBehind } from "../support/leaks.ts";
+import { forEachStartMethod } from "../support/methods.ts";
+import { joinSharedWords, makeSharedWords, reaches } from "../support/shared-words.ts";
+
+const bounded = { timeoutMs: 10_000 };
+const broken = { code: "ERR_MP_BROKEN_BARRIER" };
+
+describe("the word of a barrier", () => {
+  test("comes apart as it was put together", () => {
+    for (const state of [
+      { arrived: 0, phase: phase.filling, history: 0, generation: 1 },
+      { arrived: 2 ** 20 - 1, phase: phase.broken, history: 0xffff, generation: 2 ** 26 - 1 },
+      { arrived: 5, phase: phase.acting, history: 0xa5c3, generation: 2 ** 25 + 3 },
+    ]) {
+      assert.deepEqual(parseState(stateWord(state)), state);
+    }
+  });
+
+  test("remembers how sixteen generations ended", () => {
+    let state = { arrived: 0, phase: phase.filling, history: 0, generation: 2 ** 26 - 5 } as ReturnType<
+      typeof parseState
+    >;
+    const ended: [number, boolean][] = [];
+    for (let i = 0; i < 40; i++) {
+      const isBroken = i % 3 === 0;
+      ended.push([state.generation, isBroken]);
+      state = parseState(stateWord(nextGeneration(state, isBroken)));
+    }
+    for (const [generation, isBroken] of ended.slice(-16)) assert.equal(wasBroken(state, generation), isBroken);
+    assert.equal(wasBroken(state, state.generation), false);
+  });
+});
+
+describe("Barrier, in one process", () => {
+  leaveNothingBehind();
+
+  test("one party passes at once", async () => {
+    const barrier = new Barrier(1);
+    assert.equal(await barrier.wait(), 0);
+    assert.equal(barrier.waitSync(), 0);
+    assert.deepEqual(barrier.statistics(), { parties: 1, waiting: 0, broken: false });
+  });
+
+  test("parties pass together, each with an index of its own, again and again", async () => {
+    const barrier = new Barrier(3);
+    for (let round = 0; round < 100; round++) {
+      const indexes = await Promise.all([barrier.wait(bounded), barrier.wait(bounded), barrier.wait(bounded)]);
+      assert.deepEqual(
+        indexes.sort((a, b) => a - b),
+        [0, 1, 2],
+      );
+    }
+    const first = barrier.wait(bounded);
+    assert.equal(barrier.waiting, 1);
+    assert.equal(String(barrier), "<Barrier 1 of 3 waiting>");
+    await Promise.all([first, barrier.wait(bounded), barrier.wait(bounded)]);
+    assert.equal(barrier.waiting, 0);
+  });
+
+  test("more than are needed wait for the next time", async () => {
+    const barrier = new Barrier(2);
+    const indexes = await Promise.all(Array.from({ length: 6 }, () => barrier.wait(bounded)));
+    assert.deepEqual(
+      indexes.sort((a, b) => a - b),
+      [0, 0, 0, 1, 1, 1],
+    );
+  });
+
+  test("the action is called once, before anybody passes, and its error breaks the barrier", async () => {
+    let calls = 0;
+    const barrier = new Barrier(2, {
+      action: async () => {
+        await new Promise((resolve) => setImmediate(resolve));
+        if (++calls === 2) throw new RangeError("no");
+      },
+    });
+    const passes = [0, 1].map(() => barrier.wait(bounded).then(() => calls));
+    assert.deepEqual(await Promise.all(passes), [1, 1]);
+    const [first, second] = await Promise.allSettled([barrier.wait(bounded), barrier.wait(bounded)]);
+    assert.equal(((first as PromiseRejectedResult).reason as BrokenBarrierError).code, "ERR_MP_BROKEN_BARRIER");
+    assert.ok((second as PromiseRejectedResult).reason instanceof RangeError);
+    assert.equal(barrier.broken, true);
+    assert.throws(() => new Barrier(1, { action: async () => {} }).waitSync(), { code: "ERR_MP_INVALID_STATE" });
+  });
+
+  test("abort() breaks it for those who wait and those who come; reset() makes it as new", async () => {
+    const barrier = new Barrier(2);
+    const wait = barrier.wait(bounded);
+    barrier.abort();
+    await assert.rejects(wait, broken);
+    await assert.rejects(barrier.wait(bounded), BrokenBarrierError);
+    assert.deepEqual(barrier.statistics(), { parties: 2, waiting: 0, broken: true });
+    barrier.reset();
+    assert.deepEqual(
+      (await Promise.all([barrier.wait(bounded), barrier.wait(bounded)])).sort((a, b) => a - b),
+      [0, 1],
+    );
+    const early = barrier.wait(bounded);
+    barrier.reset();
+    const later = [barrier.wait(bounded), barrier.wait(bounded)];
+    await assert.rejects(early, broken);
+    await Promise.all(later);
+  });
+
+  test("other than in Python, a wait that is given up is as if it had not begun, and breaks nothing", async () => {
+    const barrier = new Barrier(2, { timeoutMs: 20 });
+    await assert.rejects(barrier.wait(), { code: "ERR_MP_TIMEOUT" });
+    assert.throws(() => barrier.waitSync(), { code: "ERR_MP_TIMEOUT" });
+    await assert.rejects(barrier.wait({ timeoutMs: 0 }), { code: "ERR_MP_TIMEOUT" });
+    const controller = new AbortController();
+    const reason = new Error("no longer");
+    const wait = barrier.wait({ signal: controller.signal, timeoutMs: 10_000 });
+    controller.abort(reason);
+    await assert.rejects(wait, (error) => error === reason);
+    assert.deepEqual(barrier.statistics(), { parties: 2, waiting: 0, broken: false });
+    assert.deepEqual(
+      (await Promise.all([barrier.wait(bounded), barrier.wait(bounded)])).sort((a, b) => a - b),
+      [0, 1],
+    );
+  });
+
+  test("the number of parties and the options are checked", async () => {
+    for (const parties of [0, -1, 1.5, 2 ** 20, "2"]) {
+      assert.throws(() => new Barrier(parties as number), { code: "ERR_MP_INVALID_ARGUMENT" });
+    }
+    assert.throws(() => new Barrier(1, { action: 1 as never }), { code: "ERR_MP_INVALID_ARGUMENT" });
+    const many = new Barrier(1000);
+    const waits = Array.from({ length: 1000 }, () => many.wait(bounded));
+    assert.equal(new Set(await Promise.all(waits)).size, 1000);
+  });
+});
+
+forEachStartMethod((context) => {
+  leaveNothingBehind();
+
+  test("nobody passes before all have come, hundreds of times, blocking and asynchronous", async () => {
+    const barrier = new Barrier(3);
+    const shared = makeSharedWords();
+    const pass = async (handle: number, blocking: boolean): Promise<void> => {
+      const words = joinSharedWords(handle);
+      for (let round = 1; round <= 200; round++) {
+        Atomics.add(words, 0, 1);
+        if (blocking) barrier.waitSync(bounded);
+        else await barrier.wait(bounded);
+        if (Atomics.load(words, 0) < round * 3) Atomics.add(words, 1, 1);
+      }
+    };
+    const children = [true, false].map(
+      (blocking) => new context.Process({ target: pass, args: [shared.handle, blocking] }),
+    );
+    await Promise.all(children.map((child) => child.start()));
+    await Promise.all([pass(shared.handle, false), ...children.map((child) => child.result)]);
+    await Promise.all(children.map((child) => child.join()));
+    assert.deepEqual([...shared.words.subarray(0, 2)], [600, 0]);
+    shared.letGo();
+  });
+
+  test("its action crosses with it", async () => {
+    const shared = makeSharedWords();
+    const { handle } = shared;
+    const barrier = new Barrier(2, { action: () => Atomics.add(joinSharedWords(handle), 5, 1) });
+    const child = new context.Process({ target: (theirs: Barrier) => theirs.wait(bounded), args: [barrier] });
+    const wait = barrier.wait(bounded);
+    await child.start();
+    await Promise.all([wait, child.result]);
+    await child.join();
+    assert.equal(shared.words[5], 1);
+    shared.letGo();
+  });
+
+  for (const blocking of [true, false]) {
+    test(`it breaks when a party is killed while it waits, ${blocking ? "blocking" : "asynchronously"}`, async () => {
+      const barrier = new Barrier(3);
+      const waits = new Semaphore(0);
+      const pass = async (): Promise<unknown> => {
+        waits.release();
+        // Returned and not thrown: an uncaught error would be on stderr too.
+        return (async () => (blocking ? barrier.waitSync(bounded) : barrier.wait(bounded)))().catch(
+          (error: unknown) => error,
+        );
+      };
+      const children = [0, 1].map(() => new context.Process({ target: pass }));
+      await Promise.all(children.map((child) => child.start()));
+      for (const _ of children) await waits.acquire(bounded);
+      while (barrier.waiting < 2) await new Promise((resolve) => setTimeout(resolve, 2));
+      children[0]!.kill();
+      const reason = await children[1]!.result;
+      assert.ok(reason instanceof BrokenBarrierError);
+      assert.equal(reason.pid, children[0]!.pid);
+      await assert.rejects(barrier.wait(bounded), broken);
+      await Promise.all(children.map((child) => child.join()));
+    });
+  }
+
+  test("the last party to come does not pass with a dead one, of which nobody has heard yet", async () => {
+    const barrier = new Barrier(2);
+    const shared = makeSharedWords();
+    const child = new context.Process({
+      target: (handle: number) => {
+        const words = joinSharedWords(handle);
+        void barrier.wait();
+        Atomics.store(words, 0, 1);
+        for (;;);
+      },
+      args: [shared.handle],
+    });
+    await child.start();
+    await reaches(shared.words, 0, 1);
+    const mark = markOf(child.pid!);
+    process.kill(child.pid!, "SIGKILL");
+    while (isRunning(mark)); // Its owner's event loop, which would tell everybody, does not turn meanwhile.
+    assert.throws(() => barrier.waitSync(bounded), broken);
+    await child.join();
+    shared.letGo();
+  });
+});
