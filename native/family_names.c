@@ -9,10 +9,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/stat.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { PREFIX_SIZE = 128, EXITING = 4 /* PF_EXITING in the flags of proc(5) */ };
@@ -42,17 +43,21 @@ static bool root_is_running(void) {
   return found == start && state != 'Z' && state != 'X' && (flags & EXITING) == 0;
 }
 
+/* By syscall(): fstatat() would ask for glibc 2.33, and musl has statx() since 1.2.5 only. */
+static bool facts_of(int folder, const char *name, struct statx *facts) {
+  return syscall(SYS_statx, folder, name, AT_SYMLINK_NOFOLLOW, STATX_UID | STATX_INO, facts) == 0;
+}
+
 /* The segment that a note names, if it is still the one that was meant: its inode is part of the note's name. */
 static void clear_chosen(int folder, const char *note) {
   char chosen[NAME_MAX + 1];
-  struct statx of_note, of_segment; /* fstatat() would ask for glibc 2.33. */
+  struct statx of_note, of_segment;
   ssize_t length = readlinkat(folder, note, chosen, sizeof(chosen) - 1);
   if (length <= 0) return;
   chosen[length] = '\0';
   const char *inode = strrchr(note, '-');
   if (inode == NULL || strchr(chosen, '/') != NULL) return;
-  if (statx(folder, note, AT_SYMLINK_NOFOLLOW, STATX_UID, &of_note) != 0) return;
-  if (statx(folder, chosen, AT_SYMLINK_NOFOLLOW, STATX_UID | STATX_INO, &of_segment) != 0) return;
+  if (!facts_of(folder, note, &of_note) || !facts_of(folder, chosen, &of_segment)) return;
   if (of_segment.stx_ino == strtoull(inode + 1, NULL, 10) && of_segment.stx_uid == of_note.stx_uid) {
     unlinkat(folder, chosen, 0);
   }

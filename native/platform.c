@@ -12,6 +12,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* The version that every glibc has: the newest one, which the linker would take, is of glibc 2.34, and Node runs on 2.28. */
+#if defined(__GLIBC__) && defined(__x86_64__)
+__asm__(".symver dlsym, dlsym@GLIBC_2.2.5");
+#elif defined(__GLIBC__) && defined(__aarch64__)
+__asm__(".symver dlsym, dlsym@GLIBC_2.17");
+#endif
+
 /* The class has some 30 virtual functions. */
 enum { LONGEST_TABLE = 64 };
 

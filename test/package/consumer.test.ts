@@ -107,9 +107,9 @@ const child = new Process({ target: (n: number) => String(n), args: [1] });
 export const result: Promise<string> = child.result;
 `,
   );
-  const compiler = join(projectRoot, "node_modules", ".bin", "tsc");
+  const compiler = join(projectRoot, "node_modules", "typescript", "bin", "tsc");
   const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2023", "--types", "node", "main.ts"];
-  execFileSync(compiler, options, { cwd: folder, stdio: "pipe" });
+  execFileSync(process.execPath, [compiler, ...options], { cwd: folder, stdio: "pipe" });
 });
 
 test("the addon that came with it is the one that is used, by the fork server too", async (t) => {
