@@ -18,6 +18,9 @@ export {
   type ErrorFacts,
 } from "./base/errors.ts";
 export type { WaitOptions } from "./base/options.ts";
+export { BrokenPipeError, EndOfChannelError, QueueEmptyError, QueueFullError } from "./channel/errors.ts";
+export type { Connection } from "./channel/connection.ts";
+export { Pipe, type PipeOptions } from "./channel/pipe.ts";
 export { cpuCount } from "./host/cpu-count.ts";
 export { activeChildren } from "./process/children.ts";
 export { getContext, type Context } from "./process/context.ts";

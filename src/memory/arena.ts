@@ -105,6 +105,30 @@ export function release(handle: number): void {
   }
 }
 
+/** Above the processes that hold a range: one message that holds it, too, and that belongs to no process. */
+const messageHolder = 1 << 24;
+
+/** A message in shared memory holds it from now on. At most one message may hold a range. */
+export function retainForMessage(handle: number): void {
+  Atomics.add(family().words, countWord(handle), messageHolder);
+}
+
+/** The message holds it no more. Done twice, it does nothing: whoever follows somebody that died may do it again. */
+export function releaseMessage(handle: number): void {
+  const { words } = family();
+  const word = countWord(handle);
+  for (;;) {
+    const count = Atomics.load(words, word);
+    if (count < messageHolder) return;
+    if (count > messageHolder) {
+      if (Atomics.compareExchange(words, word, count, count - messageHolder) === count) return;
+    } else if (Atomics.compareExchange(words, word, count, -ownId()) === count) {
+      giveBack(handle);
+      return;
+    }
+  }
+}
+
 /** How many hold it. */
 export function holders(handle: number): number {
   return Atomics.load(family().words, countWord(handle));

@@ -122,6 +122,11 @@ export function newSharedObject<T extends object>(sizeBytes: number, make: (rang
   return made;
 }
 
+/** For an object that sees to its holding by itself. */
+export function nameHandle(object: object, handle: number): void {
+  handles.set(object, handle);
+}
+
 /** For an object that was made without `newSharedObject`: by a constructor of the user's. */
 export function keep(object: object, handle: number, holding: Holding): void {
   shared.set(handle, new WeakRef(object));

@@ -5,6 +5,7 @@
  * Guarantees: the owner hears of the result or of the error before the process ends, whatever ends it, unless it is
  * killed; an error is also on stderr, as Node prints it.
  */
+import "../channel/channel-kinds.ts";
 import "../sync/sync-kinds.ts";
 import { reportError } from "../wire/error-report.ts";
 import { decode, encode } from "../wire/codec.ts";

@@ -5,6 +5,7 @@
  * Guarantees: the job is encoded before anything is awaited, so the copies are of this moment; when it cannot be
  * encoded, nothing is launched.
  */
+import { sent } from "../base/crossing.ts";
 import { encode } from "../wire/codec.ts";
 import { frameHead } from "./frames.ts";
 import { takeInitDuties } from "./init-duties.ts";
@@ -41,6 +42,7 @@ export async function startProcess(process: object, state: ProcessState, nearSta
     keepAlive: job.keepAlive,
   });
   handOver(launched, preparation, job.bytes);
+  sent(job.keepAlive, "process");
   getLogger().debug(`started process "${name}" (pid ${launched.pid}) by ${launcher.method}`);
   return supervision;
 }

@@ -5,6 +5,7 @@
  * Guarantees: the outcome is settled exactly once, and before `ended`; a process that is past its limit is ended, by
  * force if need be; nothing (timer, listener, socket) stays behind.
  */
+import { finished } from "../base/crossing.ts";
 import { after } from "../base/deadline.ts";
 import { deferred, type Deferred } from "../base/deferred.ts";
 import { ProcessExitedError, TimeoutError } from "../base/errors.ts";
@@ -119,6 +120,7 @@ export class Supervision {
 
   #settle(outcome: Outcome): void {
     this.#delivered = true;
+    finished(this.keepAlive);
     this.keepAlive = [];
     this.#outcome.resolve(outcome);
   }

@@ -1,0 +1,6 @@
+/**
+ * All kinds of objects of this floor that cross, for a process that may receive one before it has made any.
+ *
+ * Runs in: every process.
+ */
+import "./connection-kind.ts";

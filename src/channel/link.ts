@@ -1,0 +1,193 @@
+/**
+ * A pipe's end for those who speak in bytes of their own and want each message at once: a pool and its worker.
+ *
+ * Runs in: every process.
+ * Guarantees: messages arrive in the order of sending, each once and whole; the end of the other side is told once, after
+ * the last message; a receiver that is busy costs the sender no system call.
+ * Leaves to others: what the bytes mean.
+ */
+import type { WaitOptions } from "../base/options.ts";
+import { stayForRings, stayNoLonger } from "../memory/doorbell.ts";
+import { waitFor, wake } from "../sync/wait-queue.ts";
+import type { Connection } from "./connection.ts";
+import { brokenPipe } from "./errors.ts";
+import { Line } from "./line.ts";
+import { discard, keepParcel, letGoTaken, packEncoded, publish, take, type Parcel } from "./parcel.ts";
+import type { Peer, Port } from "./port.ts";
+
+/**
+ * @param bytes hold during the call, and not afterwards
+ * @returns a promise when something that the message holds (a lock, a queue, …) is still needed: it is held until then
+ */
+export type OnMessage = (bytes: Uint8Array) => void | Promise<void>;
+
+/** Milliseconds at a time that go to messages, before the event loop turns. */
+const longestMs = 10;
+const nothing: readonly object[] = [];
+
+export class Link {
+  readonly #connection: Connection;
+  readonly #port: Port;
+  readonly #sending = new Line();
+  #listening = false;
+  #referenced = true;
+  #ended = false;
+
+  /** @param connection which nothing else uses from now on */
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    this.#port = connection.port();
+  }
+
+  /**
+   * Sends a message, or answers false where there is no room now.
+   *
+   * @param bytes copied before it returns
+   * @param kept what the codec said must be kept: objects of ours among them are held by the message
+   * @throws {BrokenPipeError} when nobody can receive it any more
+   */
+  trySend(bytes: Uint8Array, kept: readonly object[] = nothing): boolean {
+    if (!this.#sending.isEmpty) return false;
+    const parcel = packEncoded({ bytes, keepAlive: kept });
+    try {
+      if (this.#publish(parcel, false) === true) return true;
+    } catch (error) {
+      discard(parcel);
+      throw error;
+    }
+    discard(parcel);
+    return false;
+  }
+
+  /** Sends a message, in the order of calls; waits while there is no room. */
+  send(bytes: Uint8Array, kept: readonly object[] = nothing, options: WaitOptions = {}): Promise<void> {
+    const parcel = packEncoded({ bytes, keepAlive: kept });
+    const failed = (error: unknown): never => {
+      discard(parcel);
+      throw error;
+    };
+    try {
+      if (this.#sending.isEmpty && this.#publish(parcel, false) === true) return Promise.resolve();
+    } catch (error) {
+      discard(parcel);
+      return Promise.reject(error as Error);
+    }
+    keepParcel(parcel);
+    return this.#sending
+      .wait(this.#port.writerSpot, (thorough) => this.#publish(parcel, thorough), options, "Link.send()")
+      .then(() => {}, failed);
+  }
+
+  /**
+   * Calls back for each message, as soon as it is there; once, and until the end.
+   *
+   * @param onEnd the other side is closed or has died, and nothing is left; or this one was closed
+   */
+  onMessages(onMessage: OnMessage, onEnd: (peer: Peer) => void): void {
+    this.#listening = true;
+    if (!this.#referenced) stayNoLonger();
+    waitFor(this.#port.readerSpot, (thorough) => this.#drain(onMessage, thorough), {}, "Link").then(
+      (peer) => {
+        this.#stopListening();
+        onEnd(peer);
+      },
+      (error: unknown) => {
+        this.#stopListening();
+        setImmediate(() => {
+          throw error; // A fault of the callback's is nobody's to handle here.
+        });
+      },
+    );
+  }
+
+  #stopListening(): void {
+    this.#listening = false;
+    if (!this.#referenced) stayForRings(); // Takes back what unref() took away: the wait has given its own back.
+  }
+
+  /** Listening keeps the event loop alive; unless `unref()` was called. */
+  ref(): void {
+    if (this.#referenced) return;
+    this.#referenced = true;
+    if (this.#listening) stayForRings();
+  }
+
+  unref(): void {
+    if (!this.#referenced) return;
+    this.#referenced = false;
+    if (this.#listening) stayNoLonger();
+  }
+
+  /** Twice is fine. What was sent can still be received. */
+  close(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const { readerSpot, writerSpot } = this.#port;
+    this.#connection.close();
+    wake(readerSpot, Infinity);
+    wake(writerSpot, Infinity);
+  }
+
+  #drain(onMessage: OnMessage, thorough: boolean): Peer | undefined {
+    if (this.#ended) return { gone: false, pid: undefined };
+    const port = this.#port;
+    const peer = port.peer(thorough);
+    port.readerAwake();
+    const until = performance.now() + longestMs;
+    for (let count = 1; ; count++) {
+      if (!this.#deliver(onMessage)) {
+        if (peer.gone) return peer;
+        port.readerSleeps();
+        if (port.in.count === 0) return undefined; // Looked at after it was said: now the sender rings.
+        port.readerAwake();
+      }
+      if (this.#ended) return { gone: false, pid: undefined };
+      if ((count & 15) === 0 && performance.now() > until) {
+        setImmediate(wake, port.readerSpot);
+        return undefined;
+      }
+    }
+  }
+
+  /** False when there is none. */
+  #deliver(onMessage: OnMessage): boolean {
+    const port = this.#port;
+    const found = port.in.peek();
+    if (found === undefined) return false;
+    const { list, start, length } = found;
+    if (list === 0) {
+      try {
+        void onMessage(port.in.bytes.subarray(start, start + length));
+      } finally {
+        if (!this.#ended) {
+          port.in.advance(0);
+          port.taken();
+        }
+      }
+      return true;
+    }
+    const taken = take(port.in, () => 0)!;
+    port.taken();
+    const done = onMessage(taken.bytes);
+    if (done === undefined) letGoTaken(taken);
+    else {
+      done.then(
+        () => letGoTaken(taken),
+        () => letGoTaken(taken),
+      );
+    }
+    return true;
+  }
+
+  #publish(parcel: Parcel, thorough: boolean): true | undefined {
+    const port = this.#port;
+    const peer = port.peer(thorough);
+    if (peer.gone || this.#ended) throw brokenPipe("Link.send()", peer);
+    if (!publish(port.out, parcel, 0)) {
+      port.writerSleeps();
+      if (!publish(port.out, parcel, 0)) return undefined;
+    }
+    port.written();
+    return true;
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * What a message holds while it is in shared memory: a list of ranges, in a range of its own.
+ *
+ * Runs in: every process.
+ * Guarantees: the list is held by one message, or by who is about to take it; when nobody holds it any more, all that is
+ * on it is let go, whoever died in between. A process that is killed while it fills a list leaves at most one count too
+ * many, never one too few.
+ * Leaves to others: what the ranges are (`parcel.ts`).
+ */
+import { onGivingBack, release, retain, view } from "../memory/arena.ts";
+import { family } from "../memory/family.ts";
+import { handOn, hold, holdToo, letGo, type Holding } from "../memory/holdings.ts";
+import { header } from "../memory/layout.ts";
+
+/** The first word of a list. Arbitrary, but no other kind's. */
+const listKind = 0x6c697374;
+const word = { ticket: 1, count: 2, bodyLow: 3, bodyHigh: 4, body: 5, next: 6, first: 7 } as const;
+/** In the largest small range. More are on further lists. */
+const mostHandles = 2048 / 4 - word.first;
+
+onGivingBack(listKind, (handle) => {
+  const { words, base } = view(handle);
+  const count = Math.min(Atomics.load(words, base + word.count), mostHandles);
+  for (let at = base + word.body; at < base + word.first + count; at++) {
+    const held = Atomics.exchange(words, at, 0);
+    if (held !== 0) release(held);
+  }
+});
+
+/** A list that is being made: the caller lets go of it once a message holds it, or none will. */
+export interface List {
+  readonly handle: number;
+  readonly holding: Holding;
+}
+
+/** The body of a message that has a range of its own; what the caller holds of it passes to the list. */
+export interface Body {
+  readonly handle: number;
+  readonly holding: Holding;
+  readonly length: number;
+}
+
+/** @param handles each of them held by this process meanwhile; the list holds them, too */
+export function makeList(handles: readonly number[], body?: Body): List {
+  const rest = handles.length > mostHandles ? makeList(handles.slice(mostHandles)) : undefined;
+  const count = Math.min(handles.length, mostHandles);
+  const list = hold((word.first + count) * 4);
+  const { words, base } = view(list.handle);
+  words[base] = listKind;
+  words[base + word.ticket] = Atomics.add(family().words, header.tickets, 1);
+  words[base + word.count] = count; // Before they are there: what has not been written is 0.
+  for (let i = 0; i < count; i++) {
+    if (!retain(handles[i]!)) continue; // Nobody's any more: the receiver is told so.
+    Atomics.store(words, base + word.first + i, handles[i]!);
+  }
+  if (body !== undefined) {
+    words[base + word.bodyLow] = body.length | 0;
+    words[base + word.bodyHigh] = Math.floor(body.length / 2 ** 32);
+    handOn(body.holding);
+    Atomics.store(words, base + word.body, body.handle);
+  }
+  if (rest !== undefined) {
+    handOn(rest.holding);
+    Atomics.store(words, base + word.next, rest.handle);
+  }
+  return list;
+}
+
+/** Holds the list of a message that is about to be taken; undefined when it is none. */
+export function holdList(handle: number): Holding | undefined {
+  return holdToo(handle);
+}
+
+export function letGoList(holding: Holding): void {
+  letGo(holding);
+}
+
+/** Where the body is, when it has a range of its own. */
+export function bodyOf(list: number): { readonly handle: number; readonly length: number } | undefined {
+  const { words, base } = view(list);
+  const handle = words[base + word.body]!;
+  if (handle === 0) return undefined;
+  const length = (words[base + word.bodyLow]! >>> 0) + words[base + word.bodyHigh]! * 2 ** 32;
+  return { handle, length };
+}
+
+/** Drawn when the list was made: tells it from a later one in the same range. */
+export function ticketOf(list: number): number {
+  const { words, base } = view(list);
+  return words[base + word.ticket]!;
+}

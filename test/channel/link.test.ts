@@ -1,0 +1,80 @@
+/** Links: bytes between a pool and its worker. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Link } from "#src/channel/link.js";
+import { Pipe, type Connection } from "#src/index.js";
+import { leaveNothingBehind } from "../support/leaks.ts";
+import { code } from "../support/memory.ts";
+import { forEachStartMethod } from "../support/methods.ts";
+
+const bounded = { timeout: 60_000 };
+
+/** Sends back what it gets. */
+async function serve(end: Connection): Promise<void> {
+  const { Link } = await import("#src/channel/link.js");
+  const link = new Link(end);
+  await new Promise<void>((resolve) => {
+    link.onMessages(
+      (bytes) => {
+        if (!link.trySend(bytes)) void link.send(bytes);
+      },
+      () => resolve(),
+    );
+  });
+}
+
+forEachStartMethod(({ Process }) => {
+  leaveNothingBehind();
+
+  test("messages of all sizes come back whole and in order, and the end is told once", bounded, async () => {
+    const [a, b] = Pipe();
+    const child = new Process({ target: serve, args: [b] });
+    await child.start();
+    const link = new Link(a);
+    const sizes = Array.from({ length: 3000 }, (_, i) => (i % 500 === 0 ? 200_000 + i : (i * 37) % 3000));
+    let next = 0;
+    let ends = 0;
+    const all = new Promise<void>((resolve) => {
+      link.onMessages(
+        (bytes) => {
+          assert.equal(bytes.length, sizes[next]);
+          assert.ok(bytes.every((byte) => byte === next % 251));
+          if (++next === sizes.length) resolve();
+        },
+        () => ends++,
+      );
+    });
+    for (const [i, size] of sizes.entries()) void link.send(new Uint8Array(size).fill(i % 251));
+    await all;
+    child.kill();
+    await child.join();
+    await assert.rejects(link.send(new Uint8Array(1)), code("ERR_MP_BROKEN_PIPE"));
+    assert.throws(() => link.trySend(new Uint8Array(1)), code("ERR_MP_BROKEN_PIPE"));
+    while (ends === 0) await new Promise((resolve) => setImmediate(resolve));
+    link.close();
+    link.close();
+    assert.equal(ends, 1);
+  });
+
+  test("a link that is not referenced does not keep the program alive", bounded, async () => {
+    const target = async (): Promise<void> => {
+      const { Link } = await import("#src/channel/link.js");
+      const { Pipe } = await import("#src/index.js");
+      for (const early of [true, false]) {
+        const link = new Link(Pipe()[0]);
+        if (early) link.unref();
+        link.onMessages(
+          () => {},
+          () => {},
+        );
+        if (!early) link.unref();
+        link.ref();
+        link.unref();
+      }
+    };
+    const child = new Process({ target });
+    await child.start();
+    await child.join();
+    assert.equal(child.exitCode, 0);
+  });
+});

@@ -1,0 +1,210 @@
+/** Pipes within one process: what Python's _TestConnection and _TestPoll ask, and order, limits, ends on their way. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Pipe, type Connection } from "#src/index.js";
+import { holdingCount } from "#src/memory/holdings.js";
+import { code, mib, usedBytes } from "../support/memory.ts";
+import { leaveNothingBehind } from "../support/leaks.ts";
+
+describe("Pipe", () => {
+  leaveNothingBehind();
+
+  test("what is sent at one end is received at the other, in order", async () => {
+    const [a, b] = Pipe();
+    const values = [1, "two", { three: [3n, new Date(3), undefined] }, new Uint8Array(5), -0, null, ""];
+    for (const value of values) await a.send(value);
+    for (const value of values) assert.deepEqual(await b.recv(), value);
+    await b.send(1);
+    assert.equal(await a.recv(), 1);
+    a.close();
+    b.close();
+  });
+
+  test("messages of any size from nothing to 64 MiB arrive whole", async () => {
+    const [a, b] = Pipe();
+    for (const size of [0, 1, 7, 8, 9, 4095, 65_535, 65_536, 65_537, 300_000, mib, 64 * mib]) {
+      const bytes = new Uint8Array(size).fill(size % 251);
+      await a.sendBytes(bytes);
+      assert.equal(Buffer.compare(await b.recvBytes(), bytes), 0);
+      await a.send({ bytes });
+      assert.equal(Buffer.compare(((await b.recv()) as { bytes: Uint8Array }).bytes, bytes), 0);
+    }
+    a.close();
+    b.close();
+  });
+
+  test("a full pipe makes senders wait, and they go on in the order of coming", async () => {
+    const [a, b] = Pipe<number>();
+    const sent: Promise<void>[] = [];
+    for (let i = 0; i < 100_000; i++) sent.push(a.send(i));
+    for (let i = 0; i < 100_000; i++) assert.equal(await b.recv(), i);
+    await Promise.all(sent);
+    a.close();
+    b.close();
+  });
+
+  test("a send that timed out or was aborted has sent nothing", async () => {
+    const [a, b] = Pipe<Uint8Array>();
+    const filling = new Uint8Array(60_000);
+    const stop = new AbortController();
+    let count = 0;
+    const timesOut = async (): Promise<void> => {
+      for (;;) {
+        await a.send(filling, { timeoutMs: 5 });
+        count++;
+      }
+    };
+    await assert.rejects(timesOut(), code("ERR_MP_TIMEOUT"));
+    const aborted = a.send(filling, { signal: stop.signal });
+    const next = a.send(new Uint8Array(1));
+    stop.abort(new Error("enough"));
+    await assert.rejects(aborted, /enough/);
+    for (let i = 0; i < count; i++) assert.equal((await b.recv()).length, 60_000);
+    await next;
+    assert.equal((await b.recv()).length, 1);
+    a.close();
+    b.close();
+  });
+
+  test("receivers are answered in the order of asking; one that gave up took nothing", async () => {
+    const [a, b] = Pipe<number>();
+    const first = b.recv();
+    const second = b.recv({ timeoutMs: 5 });
+    const third = b.recv();
+    await assert.rejects(second, code("ERR_MP_TIMEOUT"));
+    await a.send(1);
+    await a.send(2);
+    await a.send(3);
+    assert.deepEqual([await first, await third, await b.recv()], [1, 2, 3]);
+    a.close();
+    b.close();
+  });
+
+  test("poll() tells whether there is something, waits as long as it may, and takes nothing", async () => {
+    const [a, b] = Pipe<number>();
+    assert.equal(await b.poll(), false);
+    assert.equal(await b.poll({ timeoutMs: 5 }), false);
+    const later = b.poll({ timeoutMs: Infinity });
+    await a.send(1);
+    assert.equal(await later, true);
+    assert.equal(await b.poll(), true);
+    assert.equal(await b.recv(), 1);
+    assert.equal(await b.poll(), false);
+    a.close();
+    assert.equal(await b.poll(), true); // The end is an answer, too.
+    b.close();
+  });
+
+  test("once an end is closed the other receives what was sent, and then the end", async () => {
+    const [a, b] = Pipe<number>();
+    await a.send(1);
+    await a.send(2);
+    a.close();
+    a.close();
+    assert.equal(a.closed, true);
+    const got: number[] = [];
+    for await (const value of b) got.push(value);
+    assert.deepEqual(got, [1, 2]);
+    await assert.rejects(b.recv(), code("ERR_MP_END_OF_CHANNEL"));
+    assert.throws(() => b.recvSync(), code("ERR_MP_END_OF_CHANNEL"));
+    await assert.rejects(b.send(1), code("ERR_MP_BROKEN_PIPE"));
+    assert.throws(() => b.sendSync(1), code("ERR_MP_BROKEN_PIPE"));
+    await assert.rejects(a.send(1), code("ERR_MP_CLOSED"));
+    await assert.rejects(a.recv(), code("ERR_MP_CLOSED"));
+    b.close();
+  });
+
+  test("a receiver that waits is told when its own end is closed, and when the other one is", async () => {
+    const [a, b] = Pipe();
+    const own = assert.rejects(b.recv(), code("ERR_MP_CLOSED"));
+    b.close();
+    await own;
+    await assert.rejects(a.recv(), code("ERR_MP_END_OF_CHANNEL"));
+    a.close();
+    const [c, d] = Pipe();
+    const other = assert.rejects(d.recv(), code("ERR_MP_END_OF_CHANNEL"));
+    c.close();
+    await other;
+    d.close();
+  });
+
+  test("a pipe that is not duplex goes one way", async () => {
+    const [receiver, sender] = Pipe({ duplex: false });
+    assert.deepEqual([receiver.readable, receiver.writable], [true, false]);
+    assert.deepEqual([sender.readable, sender.writable], [false, true]);
+    await assert.rejects(receiver.send(1), code("ERR_MP_INVALID_STATE"));
+    await assert.rejects(sender.recv(), code("ERR_MP_INVALID_STATE"));
+    await sender.send(1);
+    assert.equal(receiver.recvSync(), 1);
+    receiver.close();
+    sender.close();
+  });
+
+  test("what cannot be sent rejects at once, and the pipe goes on", async () => {
+    const [a, b] = Pipe();
+    await assert.rejects(a.send(Promise.resolve()), code("ERR_MP_UNSERIALIZABLE"));
+    assert.throws(() => a.sendSync(Promise.resolve()), code("ERR_MP_UNSERIALIZABLE"));
+    await a.send(1);
+    assert.equal(await b.recv(), 1);
+    a.close();
+    b.close();
+  });
+
+  test("bytes that are no value reject the one receive", async () => {
+    const [a, b] = Pipe();
+    await a.sendBytes(new Uint8Array([255, 1, 2]));
+    await a.send("next");
+    await assert.rejects(b.recv(), code("ERR_MP_MALFORMED_MESSAGE"));
+    assert.equal(await b.recv(), "next");
+    a.close();
+    b.close();
+  });
+
+  test("an end that is sent through another pipe moves there", async () => {
+    const [a, b] = Pipe<Connection<string>>();
+    const [c, d] = Pipe<string>();
+    await a.send(d);
+    await assert.rejects(d.recv(), code("ERR_MP_CLOSED"));
+    d.close();
+    await c.send("before it is received");
+    const received = await b.recv();
+    assert.equal(await received.recv(), "before it is received");
+    c.close();
+    await assert.rejects(received.recv(), code("ERR_MP_END_OF_CHANNEL"));
+    received.close();
+    a.close();
+    b.close();
+  });
+
+  test("an end on its way to nobody has gone; one whose message was refused has not moved", async () => {
+    const [a, b] = Pipe<Connection>();
+    const [c, d] = Pipe();
+    await a.send(d);
+    const end = assert.rejects(c.recv(), code("ERR_MP_END_OF_CHANNEL"));
+    b.close();
+    await end;
+    c.close();
+    a.close();
+    const [e, f] = Pipe<Connection>();
+    const [g, h] = Pipe();
+    f.close();
+    await assert.rejects(e.send(h), code("ERR_MP_BROKEN_PIPE"));
+    await h.send("it has not moved");
+    assert.equal(await g.recv(), "it has not moved");
+    for (const open of [e, g, h]) open.close();
+  });
+
+  test("a hundred pipes leave no memory and no holding behind", async () => {
+    const before = holdingCount();
+    const usedBefore = usedBytes();
+    for (let round = 0; round < 100; round++) {
+      const [a, b] = Pipe();
+      await a.send(new Uint8Array(200_000));
+      await a.send("never received");
+      a.close();
+      b.close();
+    }
+    assert.equal(holdingCount(), before);
+    assert.ok(usedBytes() - usedBefore < mib, `${usedBytes() - usedBefore} bytes more`);
+  });
+});
