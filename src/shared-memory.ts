@@ -5,3 +5,5 @@
  */
 export { ShareableList, type ShareableListOptions, type ShareableValue } from "./sync/shareable-list.ts";
 export { SharedMemory, type SharedMemoryOptions } from "./sync/shared-memory.ts";
+export { SharedArray, type TypedArray, type TypedArrayConstructor } from "./sync/shared-array.ts";
+export { SharedValue, type SharedValueKind, type ValueOf } from "./sync/shared-value.ts";

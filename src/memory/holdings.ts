@@ -89,6 +89,7 @@ interface Held {
   readonly list: List;
 }
 
+const helds = new WeakMap<object, Held>();
 const collected = new FinalizationRegistry<Held>((gone) => {
   if (shared.get(gone.handle)?.deref() === undefined) shared.delete(gone.handle);
   if (list === gone.list) letGo(gone.holding);
@@ -131,7 +132,20 @@ export function nameHandle(object: object, handle: number): void {
 export function keep(object: object, handle: number, holding: Holding): void {
   shared.set(handle, new WeakRef(object));
   handles.set(object, handle);
-  collected.register(object, { handle, holding, list: ownList() });
+  const held = { handle, holding, list: ownList() };
+  helds.set(object, held);
+  collected.register(object, held, object);
+}
+
+/** An object that is closed: its range is let go now, not when it is collected. Twice is fine. */
+export function letGoOf(object: object): void {
+  const held = helds.get(object);
+  if (held === undefined) return;
+  helds.delete(object);
+  handles.delete(object);
+  collected.unregister(object);
+  if (shared.get(held.handle)?.deref() === object) shared.delete(held.handle);
+  if (list === held.list) letGo(held.holding);
 }
 
 /** The range of an object of `keep` and its kin; undefined for any other object. */

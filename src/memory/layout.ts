@@ -118,6 +118,8 @@ export const objectKind = {
   condition: 5,
   event: 6,
   barrier: 7,
+  sharedArray: 16,
+  sharedValue: 17,
 } as const;
 /** 0: free. An id: who holds it. A negative one: for whom it is kept, until it comes or somebody loses patience. */
 export const lockWord = { owner: 2 } as const;
@@ -135,6 +137,13 @@ export const boundedWord = {
 /** Even: not set. Odd: set. It grows with each change. */
 export const eventWord = { sets: 2 } as const;
 export const barrierWord = { parties: 2, table: 3, state: 4, slots: 6 } as const;
+
+/** What arrays and values have in common: the handle of a Lock of their own, 0 until somebody has asked for it. */
+export const dataWord = { lock: 15 } as const;
+/** An array's elements are in a large range of their own; 0: it has none. The length is in two halves. */
+export const arrayWord = { type: 2, data: 3, lengthLow: 4, lengthHigh: 5 } as const;
+/** A value has 8 bytes at a multiple of 8, so that it is read and written whole. */
+export const valueWord = { type: 2, value: 4 } as const;
 
 export const handlesPerParticipant: number = mib;
 /** Where in the file a participant notes the handles that it holds. */

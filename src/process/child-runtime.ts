@@ -6,6 +6,7 @@
  * killed; an error is also on stderr, as Node prints it.
  */
 import "../channel/channel-kinds.ts";
+import { handOver } from "../memory/carried.ts";
 import "../sync/sync-kinds.ts";
 import { reportError } from "../wire/error-report.ts";
 import { decode, encode } from "../wire/codec.ts";
@@ -69,12 +70,16 @@ class Report {
   succeeded(value: unknown): void {
     if (this.#sent) return;
     let bytes: Uint8Array;
+    let keepAlive: readonly object[];
     try {
-      ({ bytes } = encode(value, { root: "result", home: this.#home }));
+      ({ bytes, keepAlive } = encode(value, { root: "result", home: this.#home }));
     } catch (error) {
       this.failed(error); // The target has done its work: only the owner is told, and the exit code stays 0.
       return;
     }
+    // This process may have ended before its owner decodes it.
+    const held = handOver(keepAlive);
+    if (held.length > 0) this.#control.send("held", held);
     this.#send("result", bytes);
   }
 

@@ -9,6 +9,8 @@ import { finished } from "../base/crossing.ts";
 import { after } from "../base/deadline.ts";
 import { deferred, type Deferred } from "../base/deferred.ts";
 import { ProcessExitedError, TimeoutError } from "../base/errors.ts";
+import { takeAllOver } from "../memory/carried.ts";
+import { letGo, type Holding } from "../memory/holdings.ts";
 import { endedWithPid } from "../memory/participants.ts";
 import { decode } from "../wire/codec.ts";
 import { describeExit, type ExitStatus } from "./exit-status.ts";
@@ -50,6 +52,8 @@ export class Supervision {
   /** Why this side ended it; what it delivers afterwards no longer counts. */
   #condemned: { readonly reason: unknown } | undefined;
   #holds = 1;
+  /** What the result refers to, until it is decoded. */
+  readonly #carried: Holding[] = [];
   /** Held, never read: what comes home must still be there. */
   keepAlive: readonly object[];
 
@@ -110,6 +114,10 @@ export class Supervision {
       this.launched.lastWord?.(payload[0]!);
       return;
     }
+    if (kind === "held") {
+      this.#carried.push(...takeAllOver(payload));
+      return;
+    }
     if (this.#delivered || this.#condemned !== undefined) return;
     this.#delivered = true;
     decode(payload).then(
@@ -120,6 +128,7 @@ export class Supervision {
 
   #settle(outcome: Outcome): void {
     this.#delivered = true;
+    for (const holding of this.#carried.splice(0)) letGo(holding);
     finished(this.keepAlive);
     this.keepAlive = [];
     this.#outcome.resolve(outcome);

@@ -12,3 +12,5 @@ import "./rlock.ts";
 import "./semaphore.ts";
 import "./shareable-list.ts";
 import "./shared-memory.ts";
+import "./shared-array.ts";
+import "./shared-value.ts";

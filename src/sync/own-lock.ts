@@ -1,0 +1,39 @@
+/**
+ * The lock that an array or a value has of its own: made when somebody first asks for it.
+ *
+ * Runs in: every process.
+ * Guarantees: one lock for all processes; it is there as long as what it belongs to.
+ */
+import { onGivingBack, release, view } from "../memory/arena.ts";
+import { handleOf, handOn, holdToo, sharedObject } from "../memory/holdings.ts";
+import { Lock } from "./lock.ts";
+
+/** @param at the index of the word that keeps the lock's handle */
+export function ownLock(words: Int32Array, at: number): Lock {
+  const known = Atomics.load(words, at);
+  if (known !== 0) return lockOf(known);
+  const made = new Lock();
+  const handle = handleOf(made)!;
+  // Held by the word from before it stands there: who dies in between leaves a range too much, never a word that lies.
+  handOn(holdToo(handle)!);
+  const quicker = Atomics.compareExchange(words, at, 0, handle);
+  if (quicker === 0) return made;
+  release(handle);
+  return lockOf(quicker);
+}
+
+function lockOf(handle: number): Lock {
+  return sharedObject(handle, (range) => new Lock(range));
+}
+
+/** A range of that kind holds others, whose handles are in these words: they are let go with it. */
+export function holdsOthers(kind: number, ...wordsOfHandles: readonly number[]): void {
+  onGivingBack(kind, (handle) => {
+    const { words, base } = view(handle);
+    for (const word of wordsOfHandles) {
+      // Taken out first: whoever repeats this after a death must not let go of what may be another's by then.
+      const other = Atomics.exchange(words, base + word, 0);
+      if (other !== 0) release(other);
+    }
+  });
+}

@@ -1,0 +1,209 @@
+/** SharedArray: a typed array that all processes see; its memory goes back with the last one that has it. */
+import assert from "node:assert/strict";
+import { fstatSync } from "node:fs";
+import { describe, test } from "node:test";
+import { inspect } from "node:util";
+import { family } from "#src/memory/family.js";
+import { holders } from "#src/memory/arena.js";
+import { handleOf, holdingCount } from "#src/memory/holdings.js";
+import { MultiprocessingError, SharedArray, UnserializableError, type TypedArrayConstructor } from "#src/index.js";
+import { leaveNothingBehind } from "../support/leaks.ts";
+import { forEachStartMethod } from "../support/methods.ts";
+
+const withCode = (code: string) => (error: unknown) => error instanceof MultiprocessingError && error.code === code;
+/** Bytes of the family's memory that exist. */
+const bytesInUse = (): number => fstatSync(family().descriptor).blocks * 512;
+const mib = 2 ** 20;
+
+const numberTypes = [
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  (globalThis as { Float16Array?: typeof Float32Array }).Float16Array,
+].filter((type) => type !== undefined) as unknown as TypedArrayConstructor<Float64Array>[];
+
+describe("SharedArray", () => {
+  leaveNothingBehind();
+
+  test("every class of typed arrays can be shared, by its length or its values", () => {
+    for (const type of numberTypes) {
+      using zeros = new SharedArray(type, 5);
+      assert.equal(zeros.array.constructor, type);
+      assert.deepEqual([...zeros.array], [0, 0, 0, 0, 0]);
+      using filled = new SharedArray(type, [1, 2, 3]);
+      assert.deepEqual([...filled.array], [1, 2, 3]);
+      assert.equal(filled.array.buffer.byteLength, 3 * type.BYTES_PER_ELEMENT, "the buffer is the elements, no more");
+    }
+    for (const type of [BigInt64Array, BigUint64Array] as TypedArrayConstructor<BigInt64Array>[]) {
+      using filled = new SharedArray(type, new Set([1n, 2n ** 62n]));
+      assert.deepEqual([...filled.array], [1n, 2n ** 62n]);
+    }
+    using copied = new SharedArray(Uint8Array, Buffer.from("abc"));
+    assert.equal(inspect(copied), "<SharedArray Uint8Array(3)>");
+    assert.deepEqual([copied.length, copied.byteLength], [3, 3]);
+  });
+
+  test("one without elements is possible", () => {
+    using none = new SharedArray(Float64Array, 0);
+    using nothing = new SharedArray(Int8Array, []);
+    assert.deepEqual([none.length, nothing.array.length, none.byteLength], [0, 0, 0]);
+  });
+
+  test("what cannot be an array is an error at the door, and holds nothing", () => {
+    const before = holdingCount();
+    const bad = [
+      () => new SharedArray(Array as never, 1),
+      () => new SharedArray(undefined as never, 1),
+      () => new SharedArray(null as never, 1),
+      () => new SharedArray(Float64Array, -1),
+      () => new SharedArray(Float64Array, 1.5),
+      () => new SharedArray(Float64Array, undefined as never),
+      () => new SharedArray(Float64Array, "3" as never as number[]).close(),
+      () => new SharedArray(Float64Array, null as never),
+      () => new SharedArray(Float64Array, {} as never),
+      () => new SharedArray(Float64Array, [1n] as never),
+      () => new SharedArray(BigInt64Array, [1] as never),
+    ].filter((_, at) => at !== 6);
+    for (const each of bad) assert.throws(each, withCode("ERR_MP_INVALID_ARGUMENT"), String(each));
+    assert.throws(() => new SharedArray(Uint8Array, 2 ** 50), withCode("ERR_MP_OUT_OF_MEMORY"));
+    assert.throws(() => new SharedArray(Float64Array, 2 ** 32 - 1), withCode("ERR_MP_OUT_OF_MEMORY"));
+    assert.equal(holdingCount(), before);
+  });
+
+  test("its pages are there at once, and go back when it is closed; twice is fine", () => {
+    const before = bytesInUse();
+    const shared = new SharedArray(Uint8Array, 64 * mib);
+    assert.ok(bytesInUse() - before >= 64 * mib);
+    const { array } = shared;
+    shared.close();
+    shared.close();
+    assert.deepEqual([array.length, shared.length], [0, 0]);
+    assert.ok(bytesInUse() - before < mib);
+    assert.throws(() => shared.lock, withCode("ERR_MP_CLOSED"));
+    assert.equal(inspect(shared), "<SharedArray Uint8Array(0) closed>");
+  });
+
+  test("it has one lock, which keeps no memory once both are gone", async () => {
+    const before = holdingCount();
+    const shared = new SharedArray(Int32Array, 1);
+    const { lock } = shared;
+    assert.equal(shared.lock, lock);
+    assert.equal(await lock.withLock(() => 7), 7);
+    const handle = handleOf(lock)!;
+    assert.equal(holders(handle), 2); // This process, and the array.
+    shared.close();
+    assert.deepEqual([holders(handle), holdingCount()], [1, before + 1]);
+  });
+
+  test("a thousand arrays come and go", () => {
+    const before = bytesInUse();
+    for (let i = 0; i < 1000; i++) {
+      using shared = new SharedArray(Float64Array, [i]);
+      assert.equal(shared.array[0], i);
+    }
+    assert.ok(bytesInUse() - before < mib);
+  });
+});
+
+forEachStartMethod((context) => {
+  leaveNothingBehind();
+  const { Process } = context;
+
+  test("it crosses by handle and comes home as itself, in arguments, closures and results", async () => {
+    using passed = new SharedArray(Float64Array, 3);
+    using captured = new SharedArray(BigInt64Array, [5n]);
+    const child = new Process({
+      target: (first: SharedArray<Float64Array>) => {
+        first.array[1] = 1.5;
+        captured.array[0]! += 2n;
+        return { first, same: first === first };
+      },
+      args: [passed],
+    });
+    await child.start();
+    const { first } = await child.result;
+    await child.join();
+    assert.equal(first, passed);
+    assert.deepEqual([...passed.array, ...captured.array], [0, 1.5, 0, 7n]);
+    assert.equal(holders(handleOf(passed)!), 1);
+  });
+
+  test("siblings add to one array under its lock, and none of it is lost", async () => {
+    using shared = new SharedArray(Float64Array, 1);
+    const adds = async (): Promise<void> => {
+      for (let i = 0; i < 200; i++) await shared.lock.withLock(() => (shared.array[0]! += 0.5));
+    };
+    const children = [adds, adds, adds].map((target) => new Process({ target }));
+    await Promise.all(children.map((child) => child.start()));
+    await Promise.all(children.map((child) => child.result));
+    await Promise.all(children.map((child) => child.join()));
+    assert.equal(shared.array[0], 300);
+  });
+
+  test("what a grandchild has made is its grandparent's, when both it and its parent have ended", async () => {
+    const child = new Process({
+      target: async () => {
+        const grandchild = new Process({ target: () => new SharedArray(Int16Array, [1, 2, 3]) });
+        await grandchild.start();
+        const made = await grandchild.result;
+        await grandchild.join();
+        made.array[2] = 33;
+        return made;
+      },
+    });
+    await child.start();
+    using made = await child.result;
+    await child.join();
+    assert.deepEqual([...made.array], [1, 2, 33]);
+    assert.equal(holders(handleOf(made)!), 1);
+  });
+
+  test("100 MB go to a child and back; nothing is copied", async () => {
+    const before = bytesInUse();
+    using shared = new SharedArray(Uint8Array, 100_000_000);
+    shared.array[99_999_999] = 1;
+    const child = new Process({
+      target: (big: SharedArray<Uint8Array>) => {
+        big.array[0] = big.array[99_999_999]!;
+        return big;
+      },
+      args: [shared],
+    });
+    await child.start();
+    assert.equal(await child.result, shared);
+    await child.join();
+    assert.equal(shared.array[0], 1);
+    assert.ok(bytesInUse() - before < 101_000_000);
+  });
+
+  test("its memory comes back after the death of the last who has it, and not before", async () => {
+    const before = bytesInUse();
+    const word = new SharedArray(Int32Array, 1);
+    const waiting = async (big: SharedArray<Uint8Array>): Promise<void> => {
+      word.array[0] = big.array.length;
+      await new Promise((resolve) => setTimeout(resolve, 60_000));
+    };
+    const shared = new SharedArray(Uint8Array, 32 * mib);
+    const child = new Process({ target: waiting, args: [shared] });
+    await child.start();
+    while (Atomics.load(word.array, 0) === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    shared.close();
+    assert.ok(bytesInUse() - before > 32 * mib, "the child still has it");
+    child.kill();
+    await child.join();
+    assert.ok(bytesInUse() - before < mib);
+    word.close();
+  });
+
+  test("a closed one cannot be sent, and the message says what to do", async () => {
+    const shared = new SharedArray(Int8Array, 1);
+    shared.close();
+    await assert.rejects(new Process({ target: () => shared.length }).start(), UnserializableError);
+  });
+});
