@@ -53,7 +53,7 @@ export function writeByValue(subject: AnyFunction, captured: Captured, encoder: 
   encoder.string(tag.home);
   encoder.uint(tag.number);
   const { form } = edited;
-  encoder.string(form.text);
+  encoder.string(calledPlainly(form, new Set(shared.map(({ name }) => name))));
   encoder.string(anatomy.file);
   const mapped = encoder.store(mapTable, () => new Set<string>());
   encoder.string(mapped.has(anatomy.file) ? "" : sourceMapOf(anatomy.file));
@@ -134,6 +134,23 @@ function replaced({ text, base }: SourceForm, start: number, end: number, piece:
   const lines = text.slice(start - base, end - base).split("\n");
   const rest = lines.length === 1 ? " ".repeat(Math.max(0, end - start - piece.length)) : "\n".repeat(lines.length - 1);
   return text.slice(0, start - base) + piece + rest + text.slice(end - base);
+}
+
+/**
+ * The text with `(0,name)()` for `name()`: variables that functions share are properties of an object there
+ * (`rebuild.ts`), and a plain call would have that object for its `this`.
+ */
+function calledPlainly({ text, base, surroundings }: SourceForm, names: ReadonlySet<string>): string {
+  let result = "";
+  let at = 0;
+  const calls = surroundings.calls.filter((callee) => names.has(callee["name"] as string));
+  for (const { start, end } of calls.sort((a, b) => a.start - b.start)) {
+    // As a statement of its own it must not become arguments of what stands before it without a semicolon.
+    const open = surroundings.statementStarts.has(start) ? ";(0," : "(0,";
+    result += `${text.slice(at, start - base)}${open}${text.slice(start - base, end - base)})`;
+    at = end - base;
+  }
+  return result + text.slice(at);
 }
 
 /** A name that the text does not contain: `start`, or with digits at its end, of the same length. */

@@ -19,6 +19,10 @@ export interface Surroundings {
   /** Private names (`#x`) that no class in the text declares. */
   readonly privateNames: ReadonlySet<string>;
   readonly importMeta: readonly AnyNode[];
+  /** Of those names, where one is called as it stands: `name()`, or in front of a template. */
+  readonly calls: readonly AnyNode[];
+  /** Offsets at which an expression begins as a statement of a list, where a semicolon may stand before it. */
+  readonly statementStarts: ReadonlySet<number>;
 }
 
 class Scope {
@@ -74,6 +78,8 @@ class Walk implements Surroundings {
   readonly assigned = new Set<string>();
   readonly privateNames = new Set<string>();
   readonly importMeta: AnyNode[] = [];
+  readonly calls: AnyNode[] = [];
+  readonly statementStarts = new Set<number>();
   usesThis = false;
   usesNewTarget = false;
   usesSuper = false;
@@ -130,8 +136,12 @@ class Walk implements Surroundings {
       case "CallExpression": {
         const callee = node["callee"] as AnyNode;
         if (callee.type === "Identifier" && callee["name"] === "eval" && !scope.has("eval")) this.usesEval = true;
+        this.#called(callee, scope);
         break;
       }
+      case "TaggedTemplateExpression":
+        this.#called(node["tag"] as AnyNode, scope);
+        break;
       case "AssignmentExpression":
         this.#assigned(node["left"] as AnyNode, scope);
         break;
@@ -154,7 +164,10 @@ class Walk implements Surroundings {
         const cases = node["cases"] as AnyNode[];
         const inner = new Scope(scope);
         for (const each of cases) declareLexical(each["consequent"] as AnyNode[], inner);
-        for (const each of cases) this.#all(each, inner);
+        for (const each of cases) {
+          this.#statements(each["consequent"] as AnyNode[]);
+          this.#all(each, inner);
+        }
         return;
       }
       case "CatchClause": {
@@ -183,6 +196,14 @@ class Walk implements Surroundings {
     if (!scope.has(name)) this.names.add(name);
   }
 
+  #called(callee: AnyNode, scope: Scope): void {
+    if (callee.type === "Identifier" && !scope.has(callee["name"] as string)) this.calls.push(callee);
+  }
+
+  #statements(list: readonly AnyNode[]): void {
+    for (const each of list) if (each.type === "ExpressionStatement") this.statementStarts.add(each.start);
+  }
+
   #assigned(target: AnyNode, scope: Scope): void {
     for (const name of patternNames(target)) if (!scope.has(name)) this.assigned.add(name);
   }
@@ -190,6 +211,7 @@ class Walk implements Surroundings {
   #block(node: AnyNode, scope: Scope, statements: readonly AnyNode[]): void {
     const inner = new Scope(scope);
     declareLexical(statements, inner);
+    this.#statements(statements);
     this.#all(node, inner);
   }
 
@@ -217,6 +239,7 @@ class Walk implements Surroundings {
     for (const statement of statements) declareVars(statement, defaults);
     declareLexical(statements, defaults);
     for (const parameter of parameters) this.#pattern(parameter, inner);
+    this.#statements(statements);
     if (body.type === "BlockStatement") for (const statement of statements) this.visit(statement, defaults);
     else this.visit(body, defaults);
   }
@@ -238,6 +261,7 @@ class Walk implements Surroundings {
         const statements = member["body"] as AnyNode[];
         for (const statement of statements) declareVars(statement, own);
         declareLexical(statements, own);
+        this.#statements(statements);
         for (const statement of statements) this.visit(statement, own);
       } else if (isNode(member["value"])) this.visit(member["value"], own);
     }
