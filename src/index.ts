@@ -20,7 +20,11 @@ export {
 export type { WaitOptions } from "./base/options.ts";
 export { BrokenPipeError, EndOfChannelError, QueueEmptyError, QueueFullError } from "./channel/errors.ts";
 export type { Connection } from "./channel/connection.ts";
+export { JoinableQueue } from "./channel/joinable-queue.ts";
 export { Pipe, type PipeOptions } from "./channel/pipe.ts";
+export { Queue, type QueueOptions, type QueueStatistics } from "./channel/queue.ts";
+export { SimpleQueue } from "./channel/simple-queue.ts";
+export { wait } from "./channel/wait.ts";
 export { cpuCount } from "./host/cpu-count.ts";
 export { activeChildren } from "./process/children.ts";
 export { getContext, type Context } from "./process/context.ts";

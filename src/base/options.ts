@@ -78,3 +78,9 @@ export function checkWaitOptions(call: string, options: WaitOptions | undefined)
   checkSignal(call, options?.signal);
   return { timeoutMs: checkMilliseconds(call, "timeoutMs", options?.timeoutMs), signal: options?.signal };
 }
+
+/** The options of a wait that blocks this thread, checked: its time limit. */
+export function checkSyncWaitOptions(call: string, options: unknown): number | undefined {
+  checkOptions(call, options, ["timeoutMs"]);
+  return checkMilliseconds(call, "timeoutMs", (options as { timeoutMs?: unknown } | undefined)?.timeoutMs);
+}

@@ -23,6 +23,11 @@ export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
+/** A promise of something that is there already: it is kept at once, or after a turn that is due. */
+export function ready<T>(value: T | PromiseLike<T>): Promise<T> {
+  return turnIsDue() ? nextTurn().then(() => value) : Promise.resolve(value);
+}
+
 function turned(): void {
   firstAsked = 0;
 }

@@ -4,3 +4,5 @@
  * Runs in: every process.
  */
 import "./connection-kind.ts";
+import "./joinable-queue.ts";
+import "./simple-queue.ts";

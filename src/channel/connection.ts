@@ -11,17 +11,19 @@
  */
 import { crossing, type Crossing } from "../base/crossing.ts";
 import { invalidArgument, invalidState, MultiprocessingError } from "../base/errors.ts";
-import { checkOptions, checkMilliseconds, checkWaitOptions, shown, type WaitOptions } from "../base/options.ts";
-import { ready } from "../base/turns.ts";
+import { checkSyncWaitOptions, checkWaitOptions, shown, type WaitOptions } from "../base/options.ts";
+import { ready } from "../base/turn.ts";
 import { waitable, type Waitable } from "../base/waitable.ts";
 import { letGo, nameHandle, type Holding } from "../memory/holdings.ts";
 import { ownId } from "../memory/participants.ts";
+import { beforeBlocking } from "../sync/before-blocking.ts";
 import { waitFor, waitForSync } from "../sync/wait-queue.ts";
 import { brokenPipe, closedEnd, EndOfChannelError, endOfPipe, movedEnd } from "./errors.ts";
 import { Line } from "./line.ts";
 import {
   bytesOf,
   discard,
+  orDiscard,
   isSimple,
   keepParcel,
   pack,
@@ -62,7 +64,7 @@ const lost = new FinalizationRegistry<Held>(({ holding, owner }) => {
  * One end of a pipe. It has one holder: passing it to another process, in `args`, in a message, or captured by a
  * closure, moves it there.
  */
-export class Connection<T = unknown> implements Crossing, Waitable {
+export class Connection<T = unknown> {
   /** Whether this end can receive. */
   readonly readable: boolean;
   /** Whether this end can send. */
@@ -119,11 +121,12 @@ export class Connection<T = unknown> implements Crossing, Waitable {
   sendSync(value: T, options?: { readonly timeoutMs?: number }): void {
     const call = "Connection.sendSync()";
     const port = this.#writable(call);
-    const timeoutMs = checkTimeout(call, options);
+    const timeoutMs = checkSyncWaitOptions(call, options);
     const parcel = pack(value);
-    this.#orDiscard(parcel, () => {
+    orDiscard(parcel, () => {
       if (this.#publish(call, parcel, false)) return;
       keepParcel(parcel);
+      if (timeoutMs !== 0) beforeBlocking();
       waitForSync(port.writerSpot, (thorough) => this.#publish(call, parcel, thorough), timeoutMs, call);
     });
   }
@@ -154,11 +157,11 @@ export class Connection<T = unknown> implements Crossing, Waitable {
   recvSync(options?: { readonly timeoutMs?: number }): T {
     const call = "Connection.recvSync()";
     const port = this.#readable(call);
-    const timeoutMs = checkTimeout(call, options);
+    const timeoutMs = checkSyncWaitOptions(call, options);
     const soon = spin(() => (port.in.count > 0 ? this.#take(call, false) : undefined));
-    return unpackSync(
-      soon ?? waitForSync(port.readerSpot, (thorough) => this.#take(call, thorough), timeoutMs, call),
-    ) as T;
+    if (soon === undefined && timeoutMs !== 0) beforeBlocking();
+    const attempt = (thorough: boolean): Taken | undefined => this.#take(call, thorough);
+    return unpackSync(soon ?? waitForSync(port.readerSpot, attempt, timeoutMs, call)) as T;
   }
 
   /**
@@ -224,7 +227,9 @@ export class Connection<T = unknown> implements Crossing, Waitable {
         const { signal } = stop;
         waitFor(port.readerSpot, (thorough) => this.#isReady(thorough) || undefined, { signal }, call).then(
           then,
-          () => {},
+          () => {
+            if (!signal.aborted) then(); // Closed, or moved away, while it was waited for: whoever looks is told so.
+          },
         );
         return () => stop.abort();
       },
@@ -309,7 +314,7 @@ export class Connection<T = unknown> implements Crossing, Waitable {
       limits.signal?.throwIfAborted();
       if (this.#receiving.isEmpty) {
         const taken = this.#take(call, false);
-        if (taken !== undefined) return ready(open(taken)) as Promise<R>;
+        if (taken !== undefined) return ready(open(taken));
       }
       return this.#receiving.wait(port.readerSpot, (thorough) => this.#take(call, thorough), limits, call).then(open);
     } catch (error) {
@@ -339,7 +344,7 @@ export class Connection<T = unknown> implements Crossing, Waitable {
     const limits = options === undefined ? noLimits : checkWaitOptions(call, options);
     limits.signal?.throwIfAborted();
     const parcel = make();
-    return this.#orDiscard(parcel, () => {
+    return orDiscard(parcel, () => {
       if (this.#sending.isEmpty && this.#publish(call, parcel, false)) return ready(undefined);
       keepParcel(parcel);
       const sent = this.#sending.wait(
@@ -353,15 +358,6 @@ export class Connection<T = unknown> implements Crossing, Waitable {
         throw error;
       });
     });
-  }
-
-  #orDiscard<R>(parcel: Parcel, work: () => R): R {
-    try {
-      return work();
-    } catch (error) {
-      discard(parcel);
-      throw error;
-    }
   }
 
   /** True, or not yet. */
@@ -385,11 +381,6 @@ function noop(): void {}
 function checkBytes(bytes: unknown): Uint8Array {
   if (bytes instanceof Uint8Array) return bytes;
   throw invalidArgument(`Connection.sendBytes(): bytes must be a Uint8Array or Buffer; received ${shown(bytes)}`);
-}
-
-function checkTimeout(call: string, options: unknown): number | undefined {
-  checkOptions(call, options, ["timeoutMs"]);
-  return checkMilliseconds(call, "timeoutMs", (options as { timeoutMs?: unknown } | undefined)?.timeoutMs);
 }
 
 /** @internal */

@@ -16,8 +16,6 @@ import type { Window } from "./window.ts";
 
 /** A larger message goes into a range of its own, which the receiver reads where it lies. Measured in bench/channel.js. */
 const largestInline = 64 * 1024;
-/** What a message counts in `maxBytes` beyond its bytes, so that empty ones are counted too. */
-export const leastBytes = 16;
 
 /** A message that is ready to be published. */
 export interface Parcel {
@@ -87,6 +85,16 @@ export function discard({ list }: Parcel): void {
   if (list !== undefined) letGoList(list.holding);
 }
 
+/** Where `work` throws, it will not be published. */
+export function orDiscard<R>(parcel: Parcel, work: () => R): R {
+  try {
+    return work();
+  } catch (error) {
+    discard(parcel);
+    throw error;
+  }
+}
+
 /** A message that has been taken: the bytes are this process's own, or are held by it. */
 export interface Taken {
   readonly bytes: Uint8Array;
@@ -95,8 +103,8 @@ export interface Taken {
   readonly mapped: boolean;
 }
 
-/** Takes the next message; undefined when there is none. */
-export function take(window: Window, chargeOf: (sizeBytes: number) => number): Taken | undefined {
+/** Takes the next message; undefined when there is none. `taker` and its count are for `Window.lastTaker`. */
+export function take(window: Window, chargeOf: (sizeBytes: number) => number, taker = 0, count = 0): Taken | undefined {
   const found = window.peek();
   if (found === undefined) return undefined;
   const { list, start, length } = found;
@@ -105,18 +113,18 @@ export function take(window: Window, chargeOf: (sizeBytes: number) => number): T
     const from = window.bytes;
     if (length <= 48) for (let i = 0; i < length; i++) bytes[i] = from[start + i]!;
     else bytes.set(from.subarray(start, start + length));
-    window.advance(chargeOf(length));
+    window.advance(chargeOf(length), taker, count);
     return { bytes, holding: undefined, mapped: false };
   }
   const holding = holdList(list);
   const body = holding === undefined ? undefined : bodyOf(list);
   if (body === undefined) {
     const bytes = window.bytes.slice(start, start + length);
-    window.advance(chargeOf(length));
+    window.advance(chargeOf(length), taker, count);
     return { bytes, holding, mapped: false };
   }
   const { bytes } = view(body.handle);
-  window.advance(chargeOf(body.length));
+  window.advance(chargeOf(body.length), taker, count);
   return { bytes: bytes.subarray(0, body.length), holding, mapped: true };
 }
 

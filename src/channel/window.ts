@@ -27,7 +27,8 @@ const reader = 16;
 const stateWords = 5;
 /** The writer's state: offsets in bytes, and the sum of all charges. */
 const w = { tail: 0, start: 1, jump: 2, charged: 3 } as const;
-const r = { head: 0, charged: 1 } as const;
+/** The reader's: where it is, the sum of charges, who took the last message, and how many that one has taken in all. */
+const r = { head: 0, charged: 1, taker: 2, takerCount: 3 } as const;
 const floorWord = reader + 11;
 /** A message with a list that is about to be written, or taken: the list, its ticket, the count at that time. */
 const journal = { list: 12, ticket: 13, count: 14 } as const;
@@ -100,6 +101,22 @@ export class Window {
         return sum >>> 0;
       }
     }
+  }
+
+  /** Who took the last message, and how many it has taken since it came, as `advance` was told. */
+  lastTaker(): { readonly taker: number; readonly count: number } {
+    const words = this.#words;
+    for (;;) {
+      const taken = Atomics.load(words, this.#control + reader);
+      const at = this.#control + state(reader, taken);
+      const last = { taker: words[at + r.taker]!, count: words[at + r.takerCount]! };
+      if (Atomics.load(words, this.#control + reader) === taken) return last;
+    }
+  }
+
+  /** How many have been written so far, modulo 2^32. */
+  get written(): number {
+    return Atomics.load(this.#words, this.#control + writer);
   }
 
   /** The largest message that `write` can ever take. */
@@ -210,7 +227,7 @@ export class Window {
   }
 
   /** Takes what `peek` has found. A list of it must have been held by the caller before: the message holds it no more. */
-  advance(charge: number): void {
+  advance(charge: number, taker = 0, takerCount = 0): void {
     const words = this.#words;
     const control = this.#control;
     const { list } = this.found;
@@ -226,6 +243,8 @@ export class Window {
     const next = control + state(reader, count + 1);
     words[next + r.head] = head;
     words[next + r.charged] = (words[now + r.charged]! + charge) | 0;
+    words[next + r.taker] = taker;
+    words[next + r.takerCount] = takerCount;
     Atomics.store(words, control + reader, (count + 1) | 0);
     if (list !== 0) {
       releaseMessage(list);

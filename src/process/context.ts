@@ -3,6 +3,11 @@
  *
  * Runs in: every process.
  */
+import { JoinableQueue } from "../channel/joinable-queue.ts";
+import { Pipe } from "../channel/pipe.ts";
+import { Queue } from "../channel/queue.ts";
+import { SimpleQueue } from "../channel/simple-queue.ts";
+import { wait } from "../channel/wait.ts";
 import { cpuCount } from "../host/cpu-count.ts";
 import { Barrier } from "../sync/barrier.ts";
 import { BoundedSemaphore } from "../sync/bounded-semaphore.ts";
@@ -28,9 +33,13 @@ export interface Context {
   readonly BoundedSemaphore: typeof BoundedSemaphore;
   readonly Condition: typeof Condition;
   readonly Event: typeof Event;
+  readonly JoinableQueue: typeof JoinableQueue;
   readonly Lock: typeof Lock;
+  readonly Pipe: typeof Pipe;
+  readonly Queue: typeof Queue;
   readonly RLock: typeof RLock;
   readonly Semaphore: typeof Semaphore;
+  readonly SimpleQueue: typeof SimpleQueue;
   readonly activeChildren: typeof activeChildren;
   readonly cpuCount: typeof cpuCount;
   readonly currentProcess: typeof currentProcess;
@@ -38,6 +47,7 @@ export interface Context {
   readonly getAllStartMethods: typeof getAllStartMethods;
   readonly getLogger: typeof getLogger;
   readonly logToStderr: typeof logToStderr;
+  readonly wait: typeof wait;
   getStartMethod(): StartMethod;
   getContext: typeof getContext;
 }
@@ -57,9 +67,13 @@ export function getContext(method?: StartMethod): Context {
     BoundedSemaphore,
     Condition,
     Event,
+    JoinableQueue,
     Lock,
+    Pipe,
+    Queue,
     RLock,
     Semaphore,
+    SimpleQueue,
     activeChildren,
     cpuCount,
     currentProcess,
@@ -67,6 +81,7 @@ export function getContext(method?: StartMethod): Context {
     getAllStartMethods,
     getLogger,
     logToStderr,
+    wait,
     getStartMethod: () => method ?? getStartMethod(),
     getContext,
   };

@@ -1,0 +1,44 @@
+/**
+ * The lock at one end of a queue: who may write, or read, the window at this moment.
+ *
+ * Runs in: every process.
+ * Guarantees: it is held only while this thread runs a few hundred instructions, never across an await; a holder that died
+ * is replaced by the next who comes, which is told so.
+ * Why not `sync/lock.ts`: nobody ever sleeps for this one, and nothing is left to undo after a death, since each change of
+ * a window is one store.
+ */
+import { family } from "../memory/family.ts";
+import { lookAfter, ownId } from "../memory/participants.ts";
+
+/** Looks before a nap. Measured: a holder that runs is done within 1 µs, about fifty looks. */
+const looks = 200;
+/** Naps give the processor to a holder that was taken off it. Milliseconds; arbitrary. */
+const napMs = 0.1;
+const naps = 40;
+
+export type Entered = "entered" | "after a death" | "busy";
+
+/** @param at the index of the lock's word in the core; 0: free */
+export function enter(words: Int32Array, at: number): Entered {
+  const own = ownId();
+  if (Atomics.compareExchange(words, at, 0, own) === 0) return "entered";
+  const { addon } = family();
+  for (let nap = 0; nap < naps; nap++) {
+    let holder = 0;
+    for (let look = 0; look < looks; look++) {
+      holder = Atomics.load(words, at);
+      if (holder === 0 && Atomics.compareExchange(words, at, 0, own) === 0) return "entered";
+    }
+    if (holder === 0) continue;
+    // A look at the table and the kernel costs 30 µs: not at each nap.
+    if (nap % 4 === 1 && lookAfter(holder) && Atomics.compareExchange(words, at, holder, own) === holder) {
+      return "after a death";
+    }
+    addon.futexWait(words, at, holder, napMs);
+  }
+  return "busy"; // It was stopped, perhaps: whoever waits looks again later.
+}
+
+export function leave(words: Int32Array, at: number): void {
+  Atomics.store(words, at, 0);
+}
