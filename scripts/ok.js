@@ -14,6 +14,7 @@ const checks = [
   ["build", "node", "scripts/build.js"],
   ["format", "npx", "oxfmt", "--check", "src", "test", "examples", "scripts", "bench"],
   ["lint", "npx", "oxlint", "--type-aware", "--deny-warnings"],
+  ["reference", "node", "scripts/docs.js", "--check"],
   ["prebuilt addons", "node", "scripts/prebuild.js"],
   ["pack", "npm", "pack", "--ignore-scripts", "--pack-destination", packed],
   ["package", "npx", "publint", "--strict"],
