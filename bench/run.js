@@ -1,7 +1,7 @@
 /**
  * `npm run bench [-- --only <part or words of a row> …] [--json <file>] [--write] [--rounds <factor>] [--list]`
  *
- * All rows, or those of a part (start, wire, sync, channel, pool, curves). What it compares with is installed into
+ * All rows, or those of a part (start, wire, sync, memory, channel, pool, curves). What it compares with is installed into
  * bench/node_modules when it is missing; where no registry can be reached, those rows say so and the others are measured.
  */
 import { spawnSync } from "node:child_process";
@@ -50,7 +50,7 @@ const library = await import("../dist/index.js");
 const { measure } = await import("./harness.js");
 const { findPython } = await import("./python.js");
 const { markdown, terminalTable } = await import("./report.js");
-const modules = ["rows/start", "rows/wire", "rows/sync", "rows/channel", "rows/pool", "curves"];
+const modules = ["rows/start", "rows/wire", "rows/sync", "rows/memory", "rows/channel", "rows/pool", "curves"];
 const all = (await Promise.all(modules.map((name) => import(`./${name}.js`)))).flatMap((module) => module.default);
 const wanted = all.filter(
   ({ part, name }) => options.only.length === 0 || options.only.some((each) => part === each || name.includes(each)),

@@ -91,6 +91,8 @@ static void become_child(server *s, const int *received, int server_end, birth *
     close(received[i]);
   }
   sigaction(SIGINT, &s->interrupt, NULL);
+  sigaction(SIGHUP, &s->hangup, NULL);
+  sigaction(SIGTERM, &s->terminate, NULL);
   sigaction(SIGCHLD, &s->child_signal, NULL);
   if ((b->flags & DETACHED) != 0) {
     setsid();
@@ -223,7 +225,11 @@ static int serve_until_child(int connection, int lifeline, birth *b) {
   if (root == NULL) return errno;
   root->root = true;
   struct sigaction ignore = {.sa_handler = SIG_IGN}, usual = {.sa_handler = SIG_DFL};
-  sigaction(SIGINT, &ignore, &s.interrupt);     /* Ctrl-C is for the program; the server ends with its root. */
+  /* What ends a program by its whole group (Ctrl-C, a closed terminal, a service manager) is for the program: the server
+   * ends with its root, and has to clear up then. */
+  sigaction(SIGINT, &ignore, &s.interrupt);
+  sigaction(SIGHUP, &ignore, &s.hangup);
+  sigaction(SIGTERM, &ignore, &s.terminate);
   sigaction(SIGCHLD, &usual, &s.child_signal); /* Ignored, the kernel would reap the children and forget how they ended. */
   int error = make_heap_copyable();
   if (error != 0) return error;

@@ -48,7 +48,7 @@ typedef struct {
   member *members;
   int starved; /* clients that are */
   int lifeline; /* the server's own; -1: none */
-  struct sigaction interrupt, child_signal; /* as they were, for the children */
+  struct sigaction interrupt, hangup, terminate, child_signal; /* as they were, for the children */
 } server;
 
 /* NULL: no memory, or no room in the kernel's table. The descriptor is the member's from then on. */

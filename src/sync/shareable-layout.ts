@@ -8,6 +8,7 @@
  */
 import { invalidArgument, MalformedMessageError } from "../base/errors.ts";
 import { shown } from "../base/options.ts";
+import { bitsOf, floatOf } from "./float-bits.ts";
 import { SharedMemory } from "./shared-memory.ts";
 import {
   asBytes,
@@ -34,7 +35,6 @@ const latin1 = new TextDecoder("latin1");
 interface Places {
   readonly bytes: Uint8Array;
   readonly ints: BigInt64Array;
-  readonly floats: Float64Array;
   readonly length: number;
   /** In bytes from the segment's beginning: `length` + 1 of them. */
   readonly slots: readonly number[];
@@ -86,7 +86,6 @@ function locate(buffer: ArrayBuffer): Places | undefined {
   return {
     bytes,
     ints,
-    floats: new Float64Array(buffer, 0, words),
     length,
     slots,
     formats,
@@ -102,16 +101,16 @@ export function readFormat({ bytes, formats }: Places, index: number): string {
 }
 
 export function readElement(laid: Laid, index: number): ShareableValue {
-  const { bytes, ints, floats, slots, readings } = laid;
+  const { bytes, ints, slots, readings } = laid;
   const slot = slots[index]!;
   const reading = bytes[readings + index]!;
   if (reading === asNone) return null;
   const format = readFormat(laid, index);
   if (reading === asFormatSays) {
-    if (format === floatFormat) return floats[slot / 8]!;
+    if (format === floatFormat) return floatOf(Atomics.load(ints, slot / 8));
     if (format === booleanFormat) return bytes[slot + booleanByte] !== 0;
     if (format === intFormat) {
-      const value = ints[slot / 8]!;
+      const value = Atomics.load(ints, slot / 8);
       const number = Number(value);
       return Number.isSafeInteger(number) ? number : value;
     }
@@ -144,7 +143,7 @@ export function replaceElement(call: string, laid: Laid, index: number, value: S
 
 /** Format and reading first, as Python does: who reads meanwhile may see the old bytes as the new kind, never beyond the slot. */
 function put(places: Places, index: number, packed: Packed): void {
-  const { bytes, ints, floats, slots, formats, readings } = places;
+  const { bytes, ints, slots, formats, readings } = places;
   const slot = slots[index]!;
   const room = slots[index + 1]! - slot;
   const format = formatOf(packed, room);
@@ -152,10 +151,10 @@ function put(places: Places, index: number, packed: Packed): void {
   bytes[readings + index] = readingOf(packed);
   switch (packed.kind) {
     case "int":
-      ints[slot / 8] = packed.value;
+      Atomics.store(ints, slot / 8, packed.value);
       return;
     case "float":
-      floats[slot / 8] = packed.value;
+      Atomics.store(ints, slot / 8, bitsOf(packed.value));
       return;
     case "boolean":
       bytes[slot + booleanByte] = packed.value ? 1 : 0;

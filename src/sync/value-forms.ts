@@ -5,6 +5,7 @@
  */
 import { invalidArgument } from "../base/errors.ts";
 import { shown } from "../base/options.ts";
+import { bitsOf, floatOf } from "./float-bits.ts";
 
 export type SharedValueKind = "int32" | "uint32" | "int64" | "float64" | "bool";
 export type IntegerKind = "int32" | "uint32" | "int64";
@@ -34,8 +35,6 @@ export interface Form {
 
 const least64 = -(2n ** 63n);
 const most64 = 2n ** 63n - 1n;
-const scratch = new Float64Array(1);
-const scratchBits = new BigInt64Array(scratch.buffer);
 const itself = (value: unknown): never => value as never;
 const never = (): boolean => false;
 const isInt32 = (value: unknown): boolean => typeof value === "number" && (value | 0) === value;
@@ -105,14 +104,8 @@ export const forms: readonly Form[] = [
     isValue: (value) => typeof value === "number",
     zero: 0,
     cells: inLongs,
-    read(bits) {
-      scratchBits[0] = bits as never;
-      return scratch[0];
-    },
-    write(value) {
-      scratch[0] = value as number;
-      return scratchBits[0] as never;
-    },
+    read: (bits) => floatOf(bits as never),
+    write: (value) => bitsOf(value as number) as never,
   },
   {
     kind: "bool",

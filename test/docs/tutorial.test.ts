@@ -28,6 +28,10 @@ test("README shows examples/first.ts as it is, and its commands are in package.j
   for (const [, name = ""] of text.matchAll(/npm (?:run )?(start|test|bench|ok)\b/g)) assert.ok(name in scripts, name);
 });
 
+test("docs/shared-memory.md shows examples/shared-memory.ts as it is", () => {
+  assert.ok(read("docs/shared-memory.md").includes(`\`\`\`ts\n${read("examples/shared-memory.ts")}\`\`\``));
+});
+
 test("every link between the documents leads somewhere", () => {
   const documents = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].concat(
     readdirSync(join(projectRoot, "docs"), { recursive: true, encoding: "utf8" })

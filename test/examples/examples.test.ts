@@ -76,3 +76,8 @@ test("word statistics: one process and many count the same, and say how fast", a
   assert.match(stdout, /words in \d+ files of src/);
   assert.match(stdout, /processes +ms +files\/s +ratio\n +1 +\d+ +\d+ +1\.00\n/);
 });
+
+test("shared memory: two processes fill one array and count together", async () => {
+  const { lines } = await run("shared-memory");
+  assert.deepEqual(lines, ["1000000 squares, the last is 999998000001", "the slower process said how long it took"]);
+});

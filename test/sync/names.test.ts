@@ -75,6 +75,19 @@ describe("names of families", () => {
     await allGone(names);
   });
 
+  for (const signal of ["SIGINT", "SIGHUP", "SIGTERM"] as const) {
+    test(`${signal} for the whole group, fork server included, clears them, and nothing is left running`, async () => {
+      const program = startProgram("names-and-ends", ["forkserver", "wait", newName()], { detached: true });
+      const names = JSON.parse((await program.tells("names"))[0]!) as string[];
+      await program.tells("ready");
+      const server = Number(childrenOf(program.child.pid!)[0]);
+      process.kill(-program.child.pid!, signal);
+      await program.ended;
+      await gone(server);
+      await allGone(names);
+    });
+  }
+
   test("the next family of the user clears what no living family owns, and nothing else", async () => {
     const dead = startNode(["-e", "setInterval(() => {}, 1000)"]);
     const prefix = familyNamePrefix(markOf(dead.child.pid!));
