@@ -2,6 +2,7 @@
 import * as mp from "../../dist/index.js";
 import { perSecond } from "../harness.js";
 import { forked, roundTrips, takeProduced, thread } from "../node-peers.js";
+import { killAll } from "../own.js";
 import { python } from "../python.js";
 
 const part = "channel";
@@ -33,8 +34,7 @@ export function piped(target, use) {
     sample: () => use(ours),
     async close() {
       ours.close();
-      child.kill();
-      await child.join();
+      await killAll([child]);
     },
   };
 }
@@ -65,12 +65,7 @@ function pipedSync(count) {
       await commands.put(count);
       return answers.get();
     },
-    async close() {
-      for (const child of children) {
-        child.kill();
-        await child.join();
-      }
-    },
+    close: () => killAll(children),
   };
 }
 
@@ -111,7 +106,7 @@ export function queued(producers, item, total, options = {}) {
         for (let n = 0; n < producers; n++) await commands.put(share);
         for (let n = 0; n < share * producers; n++) await items.get();
       }),
-    close: () => end(children),
+    close: () => killAll(children),
   };
 }
 
@@ -135,15 +130,8 @@ function queuedSync(producers, item, total) {
       for (let n = 0; n < producers; n++) await commands.put(share);
       return results.get();
     },
-    close: () => end(children),
+    close: () => killAll(children),
   };
-}
-
-async function end(children) {
-  for (const child of children) {
-    child.kill();
-    await child.join();
-  }
 }
 
 const mebibytes = async (connection, sizeBytes, count) => {

@@ -10,6 +10,7 @@ import * as mp from "../../dist/index.js";
 import { elapsedMs, median, perSecond } from "../harness.js";
 import { allocate, nothing } from "../jobs.js";
 import { emptyProgram, idleProgram } from "../node-peers.js";
+import { killAll } from "../own.js";
 import { findPython, python } from "../python.js";
 
 const part = "start";
@@ -94,12 +95,7 @@ function spinners() {
         spinning.push(await child.start());
       }
     },
-    async close() {
-      for (const child of spinning) {
-        child.kill();
-        await child.join();
-      }
-    },
+    close: () => killAll(spinning),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Locks and shared values. */
 import * as mp from "../../dist/index.js";
 import { perSecond } from "../harness.js";
+import { killAll } from "../own.js";
 import { python } from "../python.js";
 
 const part = "sync";
@@ -35,7 +36,7 @@ function contended(processes, count, target) {
       const lock = new mp.Lock();
       barrier = new mp.Barrier(processes + 1);
       for (let n = 0; n < processes; n++) {
-        const child = new mp.Process({ target, args: [lock, barrier, count], daemon: true });
+        const child = new mp.Process({ target, args: [lock, barrier, count], daemon: true, stdio: "ignore" });
         children.push(await child.start());
       }
     },
@@ -43,12 +44,7 @@ function contended(processes, count, target) {
       await barrier.wait();
       return perSecond(processes * count, () => barrier.wait());
     },
-    async close() {
-      for (const child of children) {
-        child.kill();
-        await child.join();
-      }
-    },
+    close: () => killAll(children),
   };
 }
 
