@@ -1,11 +1,13 @@
 /**
- * `npm run bench [-- --only <part or words of a row> …] [--json <file>] [--write] [--rounds <factor>] [--list]`
+ * `npm run bench [-- --only <part or words of a row> …] [--json <file>] [--from <file>] [--write] [--rounds <factor>] [--list]`
  *
- * All rows, or those of a part (start, wire, sync, memory, channel, pool, curves). What it compares with is installed into
- * bench/node_modules when it is missing; where no registry can be reached, those rows say so and the others are measured.
+ * All rows, or those of a part (start, wire, sync, memory, channel, pool, curves). --from: rows that are not measured now
+ * are taken from a file of --json, of the same machine and Node, so that one can be measured anew without the others.
+ * What it compares with is installed into bench/node_modules when it is missing; where no registry can be reached, those
+ * rows say so and the others are measured.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,6 +19,7 @@ const { values: options } = parseArgs({
   options: {
     only: { type: "string", multiple: true, default: [] },
     json: { type: "string" },
+    from: { type: "string" },
     write: { type: "boolean", default: false },
     rounds: { type: "string", default: "1" },
     list: { type: "boolean", default: false },
@@ -83,24 +86,31 @@ for (const [index, row] of wanted.entries()) {
   console.log(`${terminalTable([result])}\n`);
 }
 
+let everything = results;
+if (options.from !== undefined) {
+  const earlier = JSON.parse(readFileSync(options.from, "utf8"));
+  if (earlier.machine !== machine) throw new Error(`${options.from} is of another machine: ${earlier.machine}`);
+  const kept = new Map([...earlier.results, ...results].map((row) => [row.name, row]));
+  everything = all.flatMap(({ name }) => kept.get(name) ?? []);
+}
 const missed = results.filter((row) => row.reached === false);
 const unmeasured = results.filter((row) => row.skipped !== undefined);
 console.log(
   `${results.length} rows: ${results.filter((row) => row.reached === true).length} targets reached, ${missed.length} missed, ${unmeasured.length} not measured`,
 );
 if (options.json !== undefined) {
-  writeFileSync(options.json, `${JSON.stringify({ machine, date, notes, results }, null, 2)}\n`);
+  writeFileSync(options.json, `${JSON.stringify({ machine, date, notes, results: everything }, null, 2)}\n`);
 }
 if (options.write) {
   const docs = fileURLToPath(new URL("../docs/", import.meta.url));
   const drawn = await import("./plots.js")
-    .then(({ draw }) => draw(results, join(docs, "plots")))
+    .then(({ draw }) => draw(everything, join(docs, "plots")))
     .catch((error) => {
       if (error.code !== "ERR_MODULE_NOT_FOUND") throw error;
       console.error("The plots are not drawn: vega is not installed (cd bench && npm ci)");
       return [];
     });
-  writeFileSync(join(docs, "benchmarks.md"), markdown(results, { machine, date, notes }, drawn));
+  writeFileSync(join(docs, "benchmarks.md"), markdown(everything, { machine, date, notes }, drawn));
   console.log("docs/benchmarks.md is written");
 }
 // Peers that were given up may still hold the event loop.
