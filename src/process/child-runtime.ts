@@ -77,18 +77,20 @@ class Report {
       this.failed(error); // The target has done its work: only the owner is told, and the exit code stays 0.
       return;
     }
-    // This process may have ended before its owner decodes it.
-    const held = handOver(keepAlive);
-    if (held.length > 0) this.#control.send("held", held);
-    this.#send("result", bytes);
+    this.#send("result", bytes, keepAlive);
   }
 
   failed(error: unknown): void {
-    if (!this.#sent) this.#send("error", reportError(error, { home: this.#home }));
+    if (this.#sent) return;
+    const keep: object[] = [];
+    this.#send("error", reportError(error, { home: this.#home, keep }), keep);
   }
 
-  #send(kind: "result" | "error", bytes: Uint8Array): void {
+  #send(kind: "result" | "error", bytes: Uint8Array, keepAlive: readonly object[]): void {
     this.#sent = true;
+    // This process may have ended before its owner decodes it.
+    const held = handOver(keepAlive);
+    if (held.length > 0) this.#control.send("held", held);
     this.#control.send(kind, bytes);
   }
 }

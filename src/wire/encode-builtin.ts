@@ -195,7 +195,7 @@ function refuseShared(_value: SharedArrayBuffer, encoding: Encoding): void {
   encoding.refuse({
     subject: "a SharedArrayBuffer",
     why: "its memory belongs to this process and its threads only",
-    remedy: "send a copy: new Uint8Array(new Uint8Array(shared))",
+    remedy: "use a SharedArray instead, or send a copy: new Uint8Array(new Uint8Array(shared))",
   });
 }
 

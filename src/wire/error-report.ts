@@ -11,11 +11,19 @@ import { encode } from "./codec.ts";
 /** Fields that describe an error wherever it comes from, where they are plain. */
 const tellingFields = ["code", "errno", "syscall", "path", "status", "pid", "exitCode", "signalCode"] as const;
 
-/** @param home the wire id of the process that will receive it: classes that come from there are those of there */
-export function reportError(error: unknown, { home }: { readonly home?: string } = {}): Uint8Array {
+export interface ReportOptions {
+  /** The wire id of the process that will receive it: classes that come from there are those of there. */
+  readonly home?: string;
+  /** Gets what must stay alive until the report has been decoded. */
+  readonly keep?: object[];
+}
+
+export function reportError(error: unknown, { home, keep }: ReportOptions = {}): Uint8Array {
   const options = home === undefined ? { root: "error" } : { root: "error", home };
   try {
-    return encode(error, options).bytes;
+    const { bytes, keepAlive } = encode(error, options);
+    keep?.push(...keepAlive);
+    return bytes;
   } catch (cause) {
     return encode(described(error, cause), options).bytes;
   }

@@ -6,7 +6,13 @@ import { inspect } from "node:util";
 import { family } from "#src/memory/family.js";
 import { holders } from "#src/memory/arena.js";
 import { handleOf, holdingCount } from "#src/memory/holdings.js";
-import { MultiprocessingError, SharedArray, UnserializableError, type TypedArrayConstructor } from "#src/index.js";
+import {
+  MultiprocessingError,
+  SharedArray,
+  SharedValue,
+  UnserializableError,
+  type TypedArrayConstructor,
+} from "#src/index.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
 import { forEachStartMethod } from "../support/methods.ts";
 
@@ -111,9 +117,11 @@ describe("SharedArray", () => {
   });
 });
 
-forEachStartMethod((context) => {
+forEachStartMethod((context, method) => {
   leaveNothingBehind();
   const { Process } = context;
+  /** Kills by each of two; a spawned process takes its time to start. */
+  const rounds = method === "forkserver" ? 30 : 5;
 
   test("it crosses by handle and comes home as itself, in arguments, closures and results", async () => {
     using passed = new SharedArray(Float64Array, 3);
@@ -164,6 +172,20 @@ forEachStartMethod((context) => {
     assert.equal(holders(handleOf(made)!), 1);
   });
 
+  test("an error brings what it refers to along, though its process has ended", async () => {
+    const child = new Process({
+      target: () => {
+        throw Object.assign(new Error("on purpose"), { array: new SharedArray(Int16Array, [7]) });
+      },
+      stdio: "ignore",
+    });
+    await child.start();
+    const error = await child.result.then(assert.fail, (reason: { array: SharedArray<Int16Array> }) => reason);
+    await child.join();
+    assert.deepEqual([...error.array.array], [7]);
+    error.array.close();
+  });
+
   test("100 MB go to a child and back; nothing is copied", async () => {
     const before = bytesInUse();
     using shared = new SharedArray(Uint8Array, 100_000_000);
@@ -205,5 +227,45 @@ forEachStartMethod((context) => {
     const shared = new SharedArray(Int8Array, 1);
     shared.close();
     await assert.rejects(new Process({ target: () => shared.length }).start(), UnserializableError);
+  });
+
+  test("a storm of kills: values stay whole, locks come free, and all memory comes back", async () => {
+    const before = bytesInUse();
+    const shared = new SharedArray(Int32Array, 2);
+    const sum = new SharedValue("int64");
+    const restless = async (seed: number): Promise<void> => {
+      for (let n = seed; ; n++) {
+        const made = new SharedArray(Uint8Array, (n % 7) * 50_000);
+        await made.lock.withLock(() => made.array.fill(n));
+        await sum.update((value) => value + 2n);
+        await shared.lock.withLock(async () => {
+          shared.array[0] = n;
+          await null;
+          shared.array[1] = n;
+        });
+        if (n % 3 === 0) made.close();
+      }
+    };
+    let killed = 0;
+    const victims = async (seed: number): Promise<void> => {
+      for (let n = 0; n < rounds; n++) {
+        const child = new Process({ target: restless, args: [seed + n] });
+        await child.start();
+        const from = sum.value;
+        while (sum.value === from) await new Promise((resolve) => setTimeout(resolve, 1));
+        // Not the same moment each time, and the same moments each run.
+        for (let spin = ((seed + n) * 7919) % 2000; spin > 0; spin--) Atomics.load(shared.array, 0);
+        child.kill();
+        await child.join();
+        killed++;
+      }
+    };
+    await Promise.all([victims(1), victims(1000)]);
+    assert.equal(sum.value % 2n, 0n);
+    await shared.lock.withLock(() => {}, { timeoutMs: 1000 });
+    await sum.update((value) => value, { timeoutMs: 1000 });
+    shared.close();
+    assert.equal(killed, 2 * rounds);
+    assert.ok(bytesInUse() - before < 2 * mib, `${bytesInUse() - before} bytes are left`);
   });
 });

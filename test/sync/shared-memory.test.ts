@@ -231,7 +231,7 @@ forEachStartMethod((context) => {
     const child = new context.Process({
       target: (passed: SharedMemory) => passed.size,
       args: [shared],
-      stdio: "ignore" as never,
+      stdio: "ignore",
     });
     await child.start();
     await assert.rejects(child.result, withCode("ERR_MP_NOT_FOUND"));

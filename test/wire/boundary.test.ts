@@ -6,7 +6,7 @@ import { Socket } from "node:net";
 import * as path from "node:path";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { Process, TimeoutError } from "#src/index.js";
+import { Process, SharedArray, SharedMemory, SharedValue, ShareableList, TimeoutError } from "#src/index.js";
 import { decode, encode } from "#src/wire/codec.js";
 import { projectRoot } from "../support/project.ts";
 
@@ -157,6 +157,21 @@ row("a Process", async () => {
   const copy = await trip(new Process({ name: "mentioned" }));
   assert.equal(copy.name, "mentioned");
   await assert.rejects(copy.start(), { code: "ERR_MP_INVALID_STATE" });
+});
+row("SharedArray, SharedValue", async () => {
+  const [array, value] = [new SharedArray(Int8Array, [1]), new SharedValue("bool")];
+  assert.deepEqual(
+    (await trip([array, value])).map((each, at) => each === [array, value][at]),
+    [true, true],
+  );
+  array.close();
+});
+row("SharedMemory, ShareableList", async () => {
+  const [memory, list] = [SharedMemory.create({ size: 1 }), new ShareableList(["a"])];
+  const [sameMemory, sameList] = await trip([memory, list] as const);
+  new Uint8Array(memory.buffer)[0] = 7;
+  assert.deepEqual([new Uint8Array(sameMemory.buffer)[0], sameList[0]], [7, "a"]);
+  for (const each of [memory, list.shm]) each.unlink();
 });
 row("accessors of an instance", async () => {
   const point = new Point(3) as Point & { triple: number };
