@@ -27,19 +27,12 @@
 #include <unistd.h>
 
 #include "family_names.h"
-#include "fork_server_members.h"
+#include "fork_server_births.h"
 #include "uv_declarations.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
-
-enum { REQUEST_MAGIC = 0x4d504653, DETACHED = 1 };
-enum { CONTROL, STDIN, STDOUT, STDERR, LIFELINE, MAX_RECEIVED };
-
-typedef struct {
-  uint32_t magic, id, flags;
-} request;
 
 /* A client has gone: the server ends with the root, whose children run on; of another, only the reports are dropped. */
 static void lose_client(server *s, member *client) {
@@ -70,47 +63,73 @@ static int make_heap_copyable(void) {
   return 0;
 }
 
-typedef struct {
-  int control, lifeline, client;
-  uint32_t flags;
-} birth;
-
-/* In the child: everything that is the server's own is given up. */
-static void become_child(server *s, const int *received, int server_end, birth *b) {
+void mp_leave_server(server *s) {
   for (member *m = s->members; m != NULL; m = m->next) {
     close(m->descriptor);
     for (outgoing *waiting = m->first; waiting != NULL; waiting = waiting->next) {
       if (waiting->descriptor >= 0) close(waiting->descriptor);
     }
   }
-  close(s->epoll);
-  close(server_end);
-  if (s->lifeline >= 0) close(s->lifeline);
-  for (int i = STDIN; i <= STDERR; i++) {
-    dup2(received[i], i - STDIN);
-    close(received[i]);
+  if (s->spare != NULL) {
+    close(s->spare->connection);
+    close(s->spare->job);
+    close(s->spare->far_lifeline);
   }
+  close(s->epoll);
+  if (s->lifeline >= 0) close(s->lifeline);
   sigaction(SIGINT, &s->interrupt, NULL);
   sigaction(SIGHUP, &s->hangup, NULL);
   sigaction(SIGTERM, &s->terminate, NULL);
   sigaction(SIGCHLD, &s->child_signal, NULL);
-  if ((b->flags & DETACHED) != 0) {
-    setsid();
-  } else {
-    int flags = fcntl(b->lifeline, F_GETFL);
-    fcntl(b->lifeline, F_SETOWN, getpid());
-    fcntl(b->lifeline, F_SETSIG, SIGKILL);
-    fcntl(b->lifeline, F_SETFL, flags | O_ASYNC);
-    struct pollfd end = {.fd = b->lifeline, .events = POLLIN};
-    if (poll(&end, 1, 0) > 0) kill(getpid(), SIGKILL); /* The owner has ended meanwhile. */
+}
+
+void mp_arm_lifeline(int read_end) {
+  int flags = fcntl(read_end, F_GETFL);
+  fcntl(read_end, F_SETOWN, getpid());
+  fcntl(read_end, F_SETSIG, SIGKILL);
+  fcntl(read_end, F_SETFL, flags | O_ASYNC);
+  struct pollfd end = {.fd = read_end, .events = POLLIN};
+  if (poll(&end, 1, 0) > 0) kill(getpid(), SIGKILL);
+}
+
+void mp_take_over(const int *received, birth *b) {
+  for (int i = STDIN; i <= STDERR; i++) {
+    dup2(received[i], i - STDIN);
+    close(received[i]);
   }
+  if ((b->flags & DETACHED) != 0) setsid();
+  else mp_arm_lifeline(b->lifeline);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* A process that has taken a request over is told to its client. */
+static void tell_started(server *s, member *client, const request *r, member *child) {
+  packet answer = {.kind = STARTED, .id = r->id, .pid = child->pid};
+  int for_client = fcntl(child->descriptor, F_DUPFD_CLOEXEC, 3);
+  if (for_client < 0) {
+    answer.code = errno;
+    kill(child->pid, SIGKILL);
+    waitpid(child->pid, NULL, 0);
+    close(child->connection);
+    mp_remove_member(s, child);
+  } else {
+    child->id = r->id;
+    child->client = client;
+    /* Without it the child starts a server of its own, if ever. */
+    if (mp_add_member(s, CLIENT, child->connection) == NULL) close(child->connection);
+  }
+  mp_tell(s, client, &answer, offsetof(packet, signal), for_client);
+}
+
 /* Forks for one request. True in the child. */
 static bool fork_for(server *s, member *client, const request *r, const int *received, birth *b) {
+  member *ready = mp_hand_to_spare(s, r, received);
+  if (ready != NULL) {
+    tell_started(s, client, r, ready);
+    return false;
+  }
   packet answer = {.kind = STARTED, .id = r->id};
   size_t answer_length = offsetof(packet, signal);
   int connection[2];
@@ -124,12 +143,15 @@ static bool fork_for(server *s, member *client, const request *r, const int *rec
   b->lifeline = (r->flags & DETACHED) != 0 ? -1 : received[LIFELINE];
   b->client = connection[1];
   b->flags = r->flags;
+  b->job = b->spare_lifeline = -1;
   sigset_t all, before;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, &before);
   pid_t pid = fork();
   if (pid == 0) {
-    become_child(s, received, connection[0], b);
+    close(connection[0]);
+    mp_leave_server(s);
+    mp_take_over(received, b);
     return true;
   }
   error = pid < 0 ? errno : 0;
@@ -236,42 +258,64 @@ static int serve_until_child(int connection, int lifeline, birth *b) {
   /* From here on the loop sees the root's end itself, and has names to clear then: it is only to be continued for that
    * if it is stopped, not killed. */
   if (lifeline >= 0) fcntl(lifeline, F_SETSIG, SIGCONT);
+  bool wanted = true; /* a spare process: one attempt after each request, once there is nothing else to do */
   for (;;) {
     struct epoll_event event;
     /* One at a time: what it leads to may remove others from the list. */
-    int count = epoll_wait(s.epoll, &event, 1, s.starved > 0 ? RETRY_MS : -1);
+    wanted = wanted && s.spare == NULL;
+    int count = epoll_wait(s.epoll, &event, 1, wanted ? 0 : s.starved > 0 ? RETRY_MS : -1);
     if (count < 0 && errno != EINTR) return errno;
+    if (count == 0 && wanted) {
+      wanted = false;
+      if (mp_fork_spare(&s, b)) return 0;
+    }
     if (s.starved > 0) mp_tell_starved(&s);
     if (count <= 0) continue;
     member *m = event.data.ptr;
-    if (m->kind == CHILD) {
-      bury(&s, m);
+    if (m->kind != CLIENT) {
+      if (m == s.spare) mp_bury_spare(&s);
+      else bury(&s, m);
       continue;
     }
+    wanted = true;
     if ((event.events & EPOLLOUT) != 0) mp_tell_waiting(&s, m);
     if ((event.events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && serve_client(&s, m, b)) return 0;
   }
 }
 
+/* One process is born once. */
+static birth born;
+
+static napi_value tell_birth(napi_env env) {
+  napi_value result;
+  MP_CHECK(napi_create_object(env, &result));
+  mp_set(env, result, "control", mp_from_int(env, born.control));
+  mp_set(env, result, "lifeline", mp_from_int(env, born.lifeline));
+  mp_set(env, result, "client", mp_from_int(env, born.client));
+  mp_set(env, result, "flags", mp_from_int(env, born.flags));
+  return result;
+}
+
 static napi_value serve(napi_env env, napi_callback_info info) {
-  napi_value arguments[2], result;
+  napi_value arguments[2];
   uv_loop_t *loop;
-  birth b;
   mp_arguments(env, info, 2, arguments);
-  int error = serve_until_child(mp_int(env, arguments[0]), mp_int(env, arguments[1]), &b);
+  int error = serve_until_child(mp_int(env, arguments[0]), mp_int(env, arguments[1]), &born);
   if (error != 0) return mp_throw_errno(env, error, "serve");
   MP_CHECK(napi_get_uv_event_loop(env, &loop));
   error = uv_loop_fork(loop);
   if (error != 0) return mp_throw_errno(env, -error, "uv_loop_fork");
-  MP_CHECK(napi_create_object(env, &result));
-  mp_set(env, result, "control", mp_from_int(env, b.control));
-  mp_set(env, result, "lifeline", mp_from_int(env, b.lifeline));
-  mp_set(env, result, "client", mp_from_int(env, b.client));
-  mp_set(env, result, "flags", mp_from_int(env, b.flags));
-  return result;
+  return tell_birth(env);
+}
+
+static napi_value await_request(napi_env env, napi_callback_info info) {
+  (void)info;
+  if (born.job >= 0) mp_await_request(&born);
+  return tell_birth(env);
 }
 
 const mp_function mp_fork_server_functions[] = {
     {"serve", serve}, /* (connection, lifeline | -1) -> {control, lifeline, client, flags}, in each child only */
+    {"awaitRequest", await_request}, /* () -> the same: of a child forked ahead only now, control was -1 before */
     {NULL, NULL},
 };

@@ -27,9 +27,9 @@ typedef struct outgoing {
   int descriptor; /* -1: none */
 } outgoing;
 
-typedef enum { CLIENT, CHILD } member_kind;
+typedef enum { CLIENT, CHILD, SPARE } member_kind;
 
-/* What the loop watches: a client's connection, or a child's pidfd. */
+/* What the loop watches: a client's connection, or the pidfd of a child or of the spare process. */
 typedef struct member {
   member_kind kind;
   int descriptor;
@@ -41,6 +41,8 @@ typedef struct member {
   pid_t pid;
   uint32_t id;
   struct member *client; /* NULL once that has gone */
+  /* of the spare process: the server's ends of its connection, of where its request will come, of its lifeline */
+  int connection, job, far_lifeline;
 } member;
 
 typedef struct {
@@ -48,6 +50,7 @@ typedef struct {
   member *members;
   int starved; /* clients that are */
   int lifeline; /* the server's own; -1: none */
+  member *spare; /* NULL: none */
   struct sigaction interrupt, hangup, terminate, child_signal; /* as they were, for the children */
 } server;
 

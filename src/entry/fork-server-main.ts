@@ -19,7 +19,7 @@ import {
 } from "../process/fork-servers.ts";
 import { resolvingFile } from "../process/fork-server-preload.ts";
 import type { ServerOrders, ServerReady } from "../process/fork-server-protocol.ts";
-import { rehearse } from "../process/rehearsal.ts";
+import { collectGarbage, rehearse } from "../process/rehearsal.ts";
 import { unsafePlatform, unsafeThreads } from "../process/fork-safety.ts";
 import { importFrom } from "../wire/modules.ts";
 
@@ -38,8 +38,8 @@ void preload().then((ready) => {
   if (ready.problem !== undefined || ready.unsafe !== undefined) process.exit(0);
   // In a turn of its own, so that nothing is left to do in the children.
   setImmediate(() => {
-    const descriptors = addon.serve(serverConnectionDescriptor, serverLifelineDescriptor);
-    becomeChild(addon, descriptors, settings.preload.length > 0);
+    addon.serve(serverConnectionDescriptor, serverLifelineDescriptor);
+    becomeChild(addon, settings.preload.length > 0);
   });
 });
 
@@ -58,5 +58,6 @@ async function preload(): Promise<ServerReady> {
   restoreRandom();
   const unsafe = (await unsafeThreads()) ?? unsafePlatform(addon);
   clearInterval(alive);
+  collectGarbage();
   return unsafe === undefined ? {} : { unsafe };
 }

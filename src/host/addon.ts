@@ -11,6 +11,7 @@ import { MultiprocessingError } from "../base/errors.ts";
 
 /** The descriptors with which a forked child begins. */
 export interface ForkedDescriptors {
+  /** -1 when it was forked ahead of its request. */
   readonly control: number;
   /** -1 when it is detached. */
   readonly lifeline: number;
@@ -58,6 +59,11 @@ export interface Addon {
    * `lifeline`: a descriptor of the server's own that its children are not to have; -1: none.
    */
   serve(connection: number, lifeline: number): ForkedDescriptors;
+  /**
+   * In a child of `serve()`: what it is for. One that was forked ahead (its `control` was -1) blocks here until there is a
+   * request; it ends here when its server ends.
+   */
+  awaitRequest(): ForkedDescriptors;
   /** What begins so in /dev/shm is cleared when `serve` ends because the family's root has ended. */
   nameFamily(prefix: string): void;
   /** `_exit`: no handler of Node's or of the C library's runs. */

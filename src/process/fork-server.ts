@@ -97,6 +97,8 @@ export class ForkServer {
         ]);
       } catch (cause) {
         pending.answer.reject(isBroken(cause) ? serverEnded() : refused("the fork server cannot be reached", cause));
+        // Nobody is to ask it again; what it has still said is taken in first.
+        if (isBroken(cause)) this.#receive();
         continue;
       }
       this.#asked.set(id, pending);

@@ -4,7 +4,7 @@
  * Runs in: a forked child, in the turn of the event loop in which it came to be.
  */
 import { readlinkSync } from "node:fs";
-import type { Addon, ForkedDescriptors } from "../host/addon.ts";
+import type { Addon } from "../host/addon.ts";
 import { isRunning } from "../host/process-facts.ts";
 import { leaveServersPlace } from "../memory/after-fork.ts";
 import { resetWireId } from "../wire/identity.ts";
@@ -16,27 +16,30 @@ import { adoptForkServer } from "./fork-servers.ts";
 import { currentIdentity } from "./identity.ts";
 import { applySurroundings } from "./surroundings.ts";
 
-export function becomeChild(addon: Addon, descriptors: ForkedDescriptors, preloaded: boolean): void {
-  leaveServersPlace();
-  void liveAsChild(addon, descriptors, preloaded);
+export function becomeChild(addon: Addon, preloaded: boolean): void {
+  void liveAsChild(addon, preloaded, leaveServersPlace);
 }
 
 /** The part of it that `rehearsal.ts` goes through in the server: whatever it changes is put back there. */
 export function liveAsChild(
-  addon: Pick<Addon, "watchEmptyLoop" | "exitNow">,
-  { control, client }: Pick<ForkedDescriptors, "control" | "client">,
+  addon: Pick<Addon, "watchEmptyLoop" | "exitNow" | "awaitRequest">,
   preloaded: boolean,
+  takePlace: () => void,
 ): Promise<void> {
   // Node reads the pid once; /proc/self is who is asking.
   const pid = Number(readlinkSync("/proc/self"));
   Object.defineProperty(process, "pid", { value: pid, enumerable: true, configurable: true });
   Object.defineProperty(process, "ppid", { get: ownerOrInit, enumerable: true, configurable: true });
-  const born = performance.now();
-  process.uptime = () => (performance.now() - born) / 1000;
-  const channel = new ControlEnd(control);
-  leaveByExit(addon, (code) => channel.send("exit", Uint8Array.of(code)));
+  let channel: ControlEnd | undefined;
+  leaveByExit(addon, (code) => channel?.send("exit", Uint8Array.of(code)));
   reseed({ preloaded });
   resetWireId();
+  // One that was forked ahead waits here; what it is to be is told from here on.
+  const { control, client } = addon.awaitRequest();
+  const born = performance.now();
+  process.uptime = () => (performance.now() - born) / 1000;
+  takePlace();
+  channel = new ControlEnd(control);
   applySurroundings(channel.receive("surroundings"));
   adoptForkServer(client);
   return runChild(channel);

@@ -23,6 +23,11 @@ const programFile = (name: string): string => join(projectRoot, "build", "test",
 const piped: SpawnOptions = { stdio: ["ignore", "pipe", "pipe"] };
 const openIn = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 
+/** Resolves when the server has nothing but a process forked ahead of the next request. */
+async function spareProcess(server: number): Promise<void> {
+  while (childrenOf(server).length !== 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
 function takeAllDescriptors(): number[] {
   const taken: number[] = [];
   for (;;) {
@@ -56,6 +61,7 @@ test("the server out of descriptors", { skip }, async (t) => {
 
   await t.test("refuses each request, whichever descriptor it is that it lacks, and runs on", async () => {
     const [server] = forkServersOf(process.pid);
+    await spareProcess(server!);
     const before = openIn(server!);
     let refusals = 0;
     // A request needs 5 descriptors that come with it, 2 for the child's connection, 2 for watching it, 1 to be epoll's.
@@ -84,9 +90,14 @@ test("the server out of descriptors", { skip }, async (t) => {
       assert.equal(ran, !refused, `with room for ${room}`);
       if (ran) unlinkSync(marker);
       assert.deepEqual(forkServersOf(process.pid), [server]);
-      assert.deepEqual(childrenOf(server!), []);
+      const left = childrenOf(server!).length;
+      assert.ok(left <= 1, `${left} processes, of which one may be the spare one`);
     }
-    assert.ok(refusals >= 5 && refusals < 13, String(refusals));
+    assert.ok(refusals >= 3 && refusals < 13, String(refusals));
+    const last = new Forked({ target: () => {} });
+    await last.start();
+    await last.join();
+    await spareProcess(server!);
     assert.equal(openIn(server!), before);
   });
 
@@ -109,7 +120,7 @@ test("the server out of descriptors", { skip }, async (t) => {
           } finally {
             for (const descriptor of taken) closeSync(descriptor);
           }
-          while (childrenOf(server!).length > 0) await new Promise((resolve) => setImmediate(resolve));
+          while (childrenOf(server!).length > 1) await new Promise((resolve) => setImmediate(resolve));
           assert.deepEqual(forkServersOf(process.pid), [server]);
         }
       }

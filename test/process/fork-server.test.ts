@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { test } from "node:test";
 import { getAllStartMethods, getContext, setForkserverPreload, type Target } from "#src/index.js";
 import { forkServersOf } from "../support/fork-servers.ts";
-import { leaveNothingBehind } from "../support/leaks.ts";
+import { childrenOf, leaveNothingBehind } from "../support/leaks.ts";
 import { gone, startProgram } from "../support/programs.ts";
 
 const skip = !getAllStartMethods().includes("forkserver");
@@ -163,6 +163,68 @@ test("a preloaded module that starts a thread makes spawn the method, with no ha
   const { stdout, code } = await program.ended;
   assert.equal(code, 0);
   assert.deepEqual(stdout.trim().split("\n"), ["spawned 42", "methods spawn"]);
+});
+
+test("the process that is forked ahead of a request", { skip }, async (t) => {
+  leaveNothingBehind();
+  const spareOf = async (server: number): Promise<number> => {
+    let children = childrenOf(server);
+    while (children.length !== 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      children = childrenOf(server);
+    }
+    return Number(children[0]);
+  };
+
+  await t.test("takes the next request on, with what its owner has then", async () => {
+    const [server] = forkServersOf(process.pid);
+    const spare = await spareOf(server!);
+    process.env["SET_AFTER_THE_FORK"] = "yes";
+    const before = process.umask(0o027);
+    try {
+      const child = new context.Process({
+        target: () => [
+          process.env["SET_AFTER_THE_FORK"],
+          process.umask(),
+          process.pid,
+          process.uptime(),
+          Math.random(),
+        ],
+      });
+      await child.start();
+      const [set, mask, pid, uptime] = (await child.result) as [string, number, number, number, number];
+      await child.join();
+      assert.deepEqual([set, mask, pid], ["yes", 0o027, spare]);
+      assert.ok(uptime < 5, String(uptime));
+      assert.notEqual(await spareOf(server!), spare);
+    } finally {
+      process.umask(before);
+      delete process.env["SET_AFTER_THE_FORK"];
+    }
+  });
+
+  await t.test("is replaced when it is killed, by whatever signal, stopped or not, and nobody notices", async () => {
+    const [server] = forkServersOf(process.pid);
+    for (const signals of [["SIGKILL"], ["SIGTERM"], ["SIGSTOP", "SIGKILL"], ["SIGINT"]] as const) {
+      const spare = await spareOf(server!);
+      for (const signal of signals) process.kill(spare, signal);
+      // It ignores SIGINT, which is for the program, as the server does. One that is just ending may be given a request.
+      if (signals[0] !== "SIGINT") await gone(spare);
+      assert.equal(await run(() => 5), 5);
+    }
+    assert.deepEqual(forkServersOf(process.pid), [server]);
+  });
+
+  for (const state of ["waiting", "stopped"]) {
+    await t.test(`ends with its server, ${state}`, async () => {
+      const [server] = forkServersOf(process.pid);
+      const spare = await spareOf(server!);
+      if (state === "stopped") process.kill(spare, "SIGSTOP");
+      process.kill(server!, "SIGKILL");
+      await gone(spare);
+      assert.equal(await run(() => 6), 6);
+    });
+  }
 });
 
 for (const state of ["serving", "stopped"]) {

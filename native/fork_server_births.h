@@ -1,0 +1,43 @@
+/* How a process of the fork server comes to be: forked for a request, or ahead of it. */
+#ifndef NODE_MULTIPROCESSING_FORK_SERVER_BIRTHS_H
+#define NODE_MULTIPROCESSING_FORK_SERVER_BIRTHS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fork_server_members.h"
+
+enum { REQUEST_MAGIC = 0x4d504653, DETACHED = 1 };
+enum { CONTROL, STDIN, STDOUT, STDERR, LIFELINE, MAX_RECEIVED };
+
+typedef struct {
+  uint32_t magic, id, flags;
+} request;
+
+/* What a child begins with. */
+typedef struct {
+  int control, lifeline, client;
+  uint32_t flags;
+  /* of one that was forked ahead, until its request has come; -1 else */
+  int job, spare_lifeline;
+} birth;
+
+/* In a child: all that is the server's own is given up. Signals are blocked; what they do is as in any process from here
+ * on, in a spare one too: one that it ignored until its request comes would be lost to whoever sends it right after. */
+void mp_leave_server(server *s);
+/* In a child: its request's descriptors become its own; signals are let through. */
+void mp_take_over(const int *received, birth *b);
+/* The kernel kills this process when the pipe's write end is closed; at once if it is already. */
+void mp_arm_lifeline(int read_end);
+
+/* Forks a process that waits for a request. True in that process. Nothing is lost where it cannot be. */
+bool mp_fork_spare(server *s, birth *b);
+/* The spare process gets the request: its member, which is no spare one any more; NULL where there was none. */
+member *mp_hand_to_spare(server *s, const request *r, const int *received);
+/* It has ended, or is to end, unused. */
+void mp_bury_spare(server *s);
+/* In a spare process: waits for its request; ends the process when the server has ended. */
+void mp_await_request(birth *b);
+
+#endif

@@ -1,0 +1,166 @@
+/*
+ * A process forked ahead, so that the next request finds one that has already put right what fork() leaves wrong.
+ *
+ * It waits in recvmsg() for its request, and ends with the server: by a lifeline of its own, whose write end travels with
+ * the request, so that from the moment of sending the server's end does no harm to what is then a child.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "fork_server_births.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+/* A request's descriptors, and the write end of the spare process's lifeline, first. */
+enum { MOST_SENT = MAX_RECEIVED + 1 };
+
+static void close_pair(const int *pair) {
+  close(pair[0]);
+  close(pair[1]);
+}
+
+bool mp_fork_spare(server *s, birth *b) {
+  int connection[2], job[2], lifeline[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, connection) != 0) return false;
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, job) != 0) {
+    close_pair(connection);
+    return false;
+  }
+  if (pipe2(lifeline, O_CLOEXEC) != 0) {
+    close_pair(connection);
+    close_pair(job);
+    return false;
+  }
+  fcntl(lifeline[0], F_SETSIG, SIGKILL);
+  fcntl(lifeline[0], F_SETFL, fcntl(lifeline[0], F_GETFL) | O_ASYNC);
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &before);
+  pid_t pid = fork();
+  if (pid == 0) {
+    *b = (birth){.control = -1, .lifeline = -1, .client = connection[1], .job = job[1], .spare_lifeline = lifeline[0]};
+    close(connection[0]);
+    close(job[0]);
+    close(lifeline[1]);
+    mp_leave_server(s);
+    mp_arm_lifeline(lifeline[0]);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    return true;
+  }
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  if (pid > 0) fcntl(lifeline[0], F_SETOWN, pid); /* It does so too; but it may be stopped before. */
+  close(connection[1]);
+  close(job[1]);
+  close(lifeline[0]);
+  int pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+  member *spare = pidfd >= 0 ? mp_add_member(s, SPARE, pidfd) : NULL;
+  if (spare == NULL) {
+    close(connection[0]);
+    close(job[0]);
+    close(lifeline[1]);
+    if (pidfd >= 0) close(pidfd);
+    if (pid > 0) {
+      kill(pid, SIGKILL);
+      waitpid(pid, NULL, 0);
+    }
+    return false;
+  }
+  spare->pid = pid;
+  spare->connection = connection[0];
+  spare->job = job[0];
+  spare->far_lifeline = lifeline[1];
+  s->spare = spare;
+  return false;
+}
+
+member *mp_hand_to_spare(server *s, const request *r, const int *received) {
+  member *spare = s->spare;
+  if (spare == NULL) return NULL;
+  int descriptors[MOST_SENT];
+  size_t count = 1 + (size_t)((r->flags & DETACHED) != 0 ? LIFELINE : MAX_RECEIVED);
+  descriptors[0] = spare->far_lifeline;
+  memcpy(descriptors + 1, received, (count - 1) * sizeof(int));
+  struct iovec part = {(void *)r, sizeof(*r)};
+  union {
+    struct cmsghdr align;
+    char space[CMSG_SPACE(sizeof(int) * MOST_SENT)];
+  } control;
+  memset(&control, 0, sizeof(control));
+  struct msghdr message = {.msg_iov = &part,
+                           .msg_iovlen = 1,
+                           .msg_control = control.space,
+                           .msg_controllen = CMSG_SPACE(sizeof(int) * count)};
+  struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+  head->cmsg_level = SOL_SOCKET;
+  head->cmsg_type = SCM_RIGHTS;
+  head->cmsg_len = CMSG_LEN(sizeof(int) * count);
+  memcpy(CMSG_DATA(head), descriptors, sizeof(int) * count);
+  ssize_t sent;
+  do {
+    sent = sendmsg(spare->job, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  } while (sent < 0 && errno == EINTR);
+  if (sent < 0) {
+    mp_bury_spare(s);
+    return NULL;
+  }
+  close(spare->job);
+  close(spare->far_lifeline);
+  spare->kind = CHILD;
+  s->spare = NULL;
+  return spare;
+}
+
+void mp_bury_spare(server *s) {
+  member *spare = s->spare;
+  s->spare = NULL;
+  kill(spare->pid, SIGKILL); /* Ours until it is waited for. */
+  waitpid(spare->pid, NULL, 0);
+  close(spare->connection);
+  close(spare->job);
+  close(spare->far_lifeline);
+  mp_remove_member(s, spare);
+}
+
+void mp_await_request(birth *b) {
+  request r;
+  struct iovec part = {&r, sizeof(r)};
+  union {
+    struct cmsghdr align;
+    char space[CMSG_SPACE(sizeof(int) * MOST_SENT)];
+  } control;
+  struct msghdr message = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space)};
+  ssize_t length;
+  do {
+    length = recvmsg(b->job, &message, MSG_CMSG_CLOEXEC);
+  } while (length < 0 && errno == EINTR);
+  struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+  size_t count = 1 + (size_t)((r.flags & DETACHED) != 0 ? LIFELINE : MAX_RECEIVED);
+  if (length != (ssize_t)sizeof(r) || head == NULL || head->cmsg_len != CMSG_LEN(sizeof(int) * count)) {
+    _exit(0); /* The server has ended, or this process has no room for the descriptors: its owner sees it end. */
+  }
+  int received[MOST_SENT];
+  memcpy(received, CMSG_DATA(head), count * sizeof(int));
+  b->flags = r.flags;
+  b->control = received[1 + CONTROL];
+  b->lifeline = (r.flags & DETACHED) != 0 ? -1 : received[1 + LIFELINE];
+  close(b->job);
+  close(b->spare_lifeline); /* The read end first: with the other one it would be deadly. */
+  close(received[0]);
+  b->job = b->spare_lifeline = -1;
+  mp_take_over(received + 1, b);
+}
