@@ -13,6 +13,7 @@ export type ErrorCode =
   | "ERR_MP_BOOTSTRAPPING"
   | "ERR_MP_BROKEN_BARRIER"
   | "ERR_MP_BROKEN_PIPE"
+  | "ERR_MP_CANCELLED"
   | "ERR_MP_CLOSED"
   | "ERR_MP_DEADLOCK"
   | "ERR_MP_END_OF_CHANNEL"
@@ -29,7 +30,8 @@ export type ErrorCode =
   | "ERR_MP_QUEUE_FULL"
   | "ERR_MP_REMOTE"
   | "ERR_MP_TIMEOUT"
-  | "ERR_MP_UNSERIALIZABLE";
+  | "ERR_MP_UNSERIALIZABLE"
+  | "ERR_MP_WORKER_EXITED";
 
 /** What is known beside the message. A field that is not known is left out. */
 export interface ErrorFacts {
@@ -81,6 +83,22 @@ export class ProcessExitedError extends MultiprocessingError {
   override name = "ProcessExitedError";
   constructor(message: string, facts: Omit<ErrorFacts, "code"> = {}) {
     super(message, { ...facts, code: "ERR_MP_PROCESS_EXITED" });
+  }
+}
+
+/** A worker of a pool ended while it was running the task: `pid`, `exitCode`, `signalCode`, `taskId`. */
+export class WorkerExitedError extends MultiprocessingError {
+  override name = "WorkerExitedError";
+  constructor(message: string, facts: Omit<ErrorFacts, "code"> = {}) {
+    super(message, { ...facts, code: "ERR_MP_WORKER_EXITED" });
+  }
+}
+
+/** The task was cancelled, or its pool terminated, before it had finished. */
+export class CancelledError extends MultiprocessingError {
+  override name = "CancelledError";
+  constructor(message: string, facts: Omit<ErrorFacts, "code"> = {}) {
+    super(message, { ...facts, code: "ERR_MP_CANCELLED" });
   }
 }
 

@@ -15,6 +15,7 @@ import { setCurrentProcess } from "./current-process.ts";
 import { setBootstrapping } from "./identity.ts";
 import { Job } from "./job.ts";
 import { getLogger } from "./logger.ts";
+import { setOwnerChannel } from "./owner-channel.ts";
 import { applyPreparation } from "./preparation.ts";
 import type { Process } from "./process.ts";
 import "./process-kinds.ts";
@@ -27,6 +28,7 @@ export async function runChild(control: ControlEnd): Promise<void> {
   keepStreamsWhole();
   const preparation = applyPreparation(control.receive("preparation"));
   setCurrentProcess({ name: preparation.name, daemon: preparation.daemon, pid: process.pid });
+  setOwnerChannel(control, preparation.home);
   const report = new Report(control, preparation.home);
   const job = control.receive("job");
   let value: unknown;

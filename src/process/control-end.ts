@@ -6,8 +6,9 @@
  * Why not a net.Socket: it would write large results in the background, and an exit meanwhile would cut them off.
  */
 import { readSync, writeSync } from "node:fs";
+import { Socket } from "node:net";
 import { invalidState } from "../base/errors.ts";
-import { frameHead, headBytes, parseHead, type FrameKind } from "./frames.ts";
+import { frameHead, FrameReader, headBytes, parseHead, type FrameKind } from "./frames.ts";
 
 /** How long a write waits before it tries again when the owner reads slowly: short against a context switch. Arbitrary. */
 const retryMs = 0.2;
@@ -26,11 +27,28 @@ export class ControlEnd {
     return this.#read(head.payloadBytes);
   }
 
+  /**
+   * From now on the owner's messages are read as they come, and keep the event loop alive until the returned function is
+   * called. Writing stays synchronous: what was said outlives `process.exit()`.
+   */
+  listen(onMessage: (payload: Uint8Array) => void): () => void {
+    const socket = new Socket({ fd: this.#descriptor, readable: true, writable: false });
+    const reader = new FrameReader();
+    socket.on("data", (chunk: Buffer) => {
+      for (const { payload } of reader.push(chunk)) onMessage(payload);
+    });
+    socket.on("error", () => {}); // The owner has gone: this process ends with it.
+    // Not destroyed, since the descriptor is still written to.
+    return () => void socket.pause().unref();
+  }
+
   /** Nothing happens when the owner has gone: nobody is left to hear it. */
-  send(kind: FrameKind, payload: Uint8Array): void {
+  send(kind: FrameKind, ...parts: readonly Uint8Array[]): void {
     try {
-      this.#write(frameHead(kind, payload.length));
-      this.#write(payload);
+      let length = 0;
+      for (const part of parts) length += part.length;
+      this.#write(frameHead(kind, length));
+      for (const part of parts) this.#write(part);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code !== "EPIPE" && code !== "ECONNRESET") throw error;

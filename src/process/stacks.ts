@@ -17,9 +17,13 @@ export function takeNearStack(below: (...args: never[]) => unknown): NearStack {
 }
 
 export function addNearStack(error: unknown, near: NearStack, name: string, pid: number): void {
+  addStackBelow(error, near, `in process "${name}" (pid ${pid}), which was started`);
+}
+
+export function addStackBelow(error: unknown, near: NearStack, where: string): void {
   if (!(error instanceof Error)) return; // Anything can be thrown; only an Error has a stack to add to.
   const frames = (near.stack ?? "").split("\n").slice(1).join("\n");
-  const stack = `${error.stack ?? String(error)}\n    --- in process "${name}" (pid ${pid}), which was started ---\n${frames}`;
+  const stack = `${error.stack ?? String(error)}\n    --- ${where} ---\n${frames}`;
   try {
     Object.defineProperty(error, "stack", { value: stack, configurable: true, writable: true, enumerable: false });
   } catch {

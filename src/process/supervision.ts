@@ -14,7 +14,7 @@ import { letGo, type Holding } from "../memory/holdings.ts";
 import { endedWithPid } from "../memory/participants.ts";
 import { decode } from "../wire/codec.ts";
 import { describeExit, type ExitStatus } from "./exit-status.ts";
-import { FrameReader, type Frame } from "./frames.ts";
+import { frameHead, FrameReader, type Frame } from "./frames.ts";
 import type { Launched } from "./launcher.ts";
 import { addNearStack, type NearStack } from "./stacks.ts";
 
@@ -56,6 +56,8 @@ export class Supervision {
   readonly #carried: Holding[] = [];
   /** Held, never read: what comes home must still be there. */
   keepAlive: readonly object[];
+  #onMessage: ((payload: Uint8Array) => void) | undefined;
+  #early: Uint8Array[] = [];
 
   constructor(launched: Launched, options: SupervisionOptions) {
     this.pid = launched.pid;
@@ -92,6 +94,24 @@ export class Supervision {
     }
   }
 
+  /** Sends a message of a floor above, made of `parts`, whole. Nothing when the child has gone: its end is told. */
+  send(parts: readonly Uint8Array[]): void {
+    const { control } = this.launched;
+    if (control.destroyed) return;
+    control.cork();
+    let length = 0;
+    for (const part of parts) length += part.length;
+    control.write(frameHead("message", length));
+    for (const part of parts) control.write(part);
+    control.uncork();
+  }
+
+  /** Who is told the messages that the child sends, all of them before `ended` resolves. */
+  listen(onMessage: (payload: Uint8Array) => void): void {
+    this.#onMessage = onMessage;
+    for (const payload of this.#early.splice(0)) onMessage(payload);
+  }
+
   #readControl(): void {
     const { control } = this.launched;
     const reader = new FrameReader();
@@ -116,6 +136,11 @@ export class Supervision {
     }
     if (kind === "held") {
       this.#carried.push(...takeAllOver(payload));
+      return;
+    }
+    if (kind === "message") {
+      if (this.#onMessage === undefined) this.#early.push(payload);
+      else this.#onMessage(payload);
       return;
     }
     if (this.#delivered || this.#condemned !== undefined) return;

@@ -6,6 +6,7 @@
  */
 import {
   BrokenBarrierError,
+  CancelledError,
   ClosedError,
   MalformedMessageError,
   MultiprocessingError,
@@ -13,6 +14,7 @@ import {
   RemoteError,
   TimeoutError,
   UnserializableError,
+  WorkerExitedError,
 } from "../base/errors.ts";
 import type { Decoder, Encoder } from "./kinds.ts";
 import { portableSymbol } from "./symbols.ts";
@@ -39,6 +41,8 @@ for (const [name, ours] of Object.entries({
   ClosedError,
   MalformedMessageError,
   RemoteError,
+  WorkerExitedError,
+  CancelledError,
 })) {
   registerErrorClass(`mp:${name}`, ours.prototype as object);
 }
