@@ -77,6 +77,7 @@ static void add(napi_env env, napi_value exports, const mp_function *functions) 
 }
 
 NAPI_MODULE_INIT() {
+  add(env, exports, mp_affinity_functions);
   add(env, exports, mp_descriptor_functions);
   add(env, exports, mp_doorbell_functions);
   add(env, exports, mp_family_name_functions);

@@ -24,6 +24,7 @@ typedef struct {
 } mp_function;
 
 /* Each ends with a NULL name. */
+extern const mp_function mp_affinity_functions[];    /* on which processors this process may run */
 extern const mp_function mp_descriptor_functions[]; /* socket pairs, pipes, descriptors in messages */
 extern const mp_function mp_doorbell_functions[];    /* sockets and futexes by which one process wakes another */
 extern const mp_function mp_family_name_functions[]; /* names in /dev/shm that end with the family */

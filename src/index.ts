@@ -5,8 +5,11 @@
  */
 import "./process/process-kinds.ts";
 
+export * from "./pool.ts";
+
 export {
   BrokenBarrierError,
+  CancelledError,
   ClosedError,
   MalformedMessageError,
   MultiprocessingError,
@@ -14,6 +17,7 @@ export {
   RemoteError,
   TimeoutError,
   UnserializableError,
+  WorkerExitedError,
   type ErrorCode,
   type ErrorFacts,
 } from "./base/errors.ts";

@@ -66,6 +66,9 @@ export interface Addon {
   awaitRequest(): ForkedDescriptors;
   /** What begins so in /dev/shm is cleared when `serve` ends because the family's root has ended. */
   nameFamily(prefix: string): void;
+  /** From now on this thread, and what it starts, runs on these processors only. */
+  setAffinity(cpus: readonly number[]): void;
+  getAffinity(): number[];
   /** `_exit`: no handler of Node's or of the C library's runs. */
   exitNow(code: number): never;
   /** A descriptor that can be read once the process has ended. */

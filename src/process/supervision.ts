@@ -56,6 +56,8 @@ export class Supervision {
   readonly #carried: Holding[] = [];
   /** Held, never read: what comes home must still be there. */
   keepAlive: readonly object[];
+  /** It ended before it had read all that was sent to it. Known on Linux: the kernel resets the connection then. */
+  hasUnread = false;
   #onMessage: ((payload: Uint8Array) => void) | undefined;
   #early: Uint8Array[] = [];
 
@@ -124,7 +126,10 @@ export class Supervision {
         control.destroy();
       }
     });
-    control.on("error", finish); // EPIPE, ECONNRESET: the child has gone, and how it ended says why.
+    control.on("error", () => {
+      this.hasUnread = true; // EPIPE, ECONNRESET: the child has gone, and how it ended says why.
+      finish();
+    });
     control.on("close", finish);
     control.on("end", finish);
   }

@@ -51,8 +51,9 @@ function snapshot(): Snapshot {
   return { children: ownChildren(), descriptors: descriptors(), shared: readdirSync("/dev/shm").filter(isOurs) };
 }
 
-/** Other test files run at the same time, and have names of their own. */
+/** Other test files run at the same time, and have names of their own; semaphores (`sem.…`) are other programs'. */
 function isOurs(name: string): boolean {
+  if (name.startsWith("sem.")) return false;
   const root = rootOfName(name);
   return root === undefined || root.pid === process.pid || !isRunning(root);
 }

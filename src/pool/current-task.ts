@@ -1,0 +1,78 @@
+/**
+ * The task that a worker is running, as the task itself sees it.
+ *
+ * Runs in: the worker.
+ */
+
+/** The task in whose code the caller is. */
+export interface CurrentTask<State = unknown> {
+  /** Unique in its pool; the same for each try. */
+  readonly id: number;
+  /** From 1 to the pool's size: it passes to the worker's replacement. */
+  readonly workerId: number;
+  /** Aborted when the task is cancelled or past its `timeoutMs`: there are `cancelGraceMs` left then to end by itself. */
+  readonly signal: AbortSignal;
+  /** What the pool's initializer returned in this worker. */
+  readonly state: State;
+}
+
+let workerId = 0;
+let state: unknown;
+let running: RunningTask | null = null;
+
+export class RunningTask implements CurrentTask {
+  readonly id: number;
+  #controller: AbortController | undefined;
+  #aborted: { readonly reason: unknown } | undefined;
+
+  constructor(id: number) {
+    this.id = id;
+  }
+
+  get workerId(): number {
+    return workerId;
+  }
+
+  get state(): unknown {
+    return state;
+  }
+
+  /** Made when it is first asked for: most tasks never look. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#aborted !== undefined) this.#controller.abort(this.#aborted.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.#aborted ??= { reason };
+    this.#controller?.abort(reason);
+  }
+}
+
+/**
+ * The task that is being run, in a worker of a pool; null elsewhere, and between tasks.
+ *
+ * @example
+ * await pool.submit(async () => {
+ *   const { signal, state } = currentTask<Database>()!;
+ *   return state.query("…", { signal });
+ * });
+ */
+export function currentTask<State = unknown>(): CurrentTask<State> | null {
+  return running as CurrentTask<State> | null; // What the initializer returned, its caller knows; here it is unknown.
+}
+
+export function setRunning(task: RunningTask | null): void {
+  running = task;
+}
+
+export function becomeWorker(id: number): void {
+  workerId = id;
+}
+
+export function setWorkerState(value: unknown): void {
+  state = value;
+}

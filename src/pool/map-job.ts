@@ -1,0 +1,313 @@
+/**
+ * One map under way: items in, chunks out to the workers, results in to whoever wants them.
+ *
+ * Runs in: the parent.
+ * Guarantees: each item is answered once, to the sink; after the first error (with `onError: "stop"`) or the end of
+ * interest nothing more is handed out.
+ * Leaves to others: which worker (`engine.ts`), how many at once (`chunk-size.ts`), what becomes of results (the sink).
+ */
+import { addStackBelow, type NearStack } from "../process/stacks.ts";
+import { chunkSize, smoothedMs } from "./chunk-size.ts";
+import type { PoolFunction } from "./function-table.ts";
+import { pack, type Packed } from "./packing.ts";
+import type { MapSink } from "./map-sinks.ts";
+import type { ProgressReporter } from "./progress.ts";
+import type { TaskInput } from "./task-input.ts";
+
+/** Tasks of neighbours that travel together. */
+export interface Chunk {
+  readonly kind: "chunk";
+  readonly id: number;
+  readonly job: MapJob;
+  /** The first item's index in the input. */
+  readonly start: number;
+  readonly items: readonly unknown[];
+  readonly firstTaskId: number;
+  readonly packed: Packed;
+  readonly careful: boolean;
+  readonly splittable: boolean;
+  readonly handedAt: number;
+  /** How many, from the first on, are answered. */
+  done: number;
+  /** The one that ran past its limit: what comes of it no longer counts. */
+  condemned: number;
+  cancelled: boolean;
+}
+
+/** Items that were handed out and came back untouched, or are to be tried again. */
+interface Piece {
+  readonly start: number;
+  readonly items: readonly unknown[];
+  readonly firstTaskId: number;
+  readonly careful: boolean;
+}
+
+export interface JobSettings {
+  readonly fn: PoolFunction;
+  readonly spread: boolean;
+  /** Undefined: automatic. */
+  readonly chunkSize: number | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly priority: number;
+  readonly onError: "stop" | "collect";
+  readonly near: NearStack;
+  readonly call: string;
+}
+
+/** What a job asks of its engine. */
+export interface JobOwner {
+  readonly workers: number;
+  nextChunkId(): number;
+  /** The first of `count` new task ids that follow each other. */
+  taskIds(count: number): number;
+  /** It has something to hand out, or something changed that others wait for. */
+  wake(job: MapJob): void;
+  /** Nothing of it is wanted any more: what is handed out is to be cancelled. */
+  jobEnded(job: MapJob, reason: unknown): void;
+  taskFailed(job: MapJob, taskId: number, error: unknown): void;
+  tasksDone(job: MapJob, firstTaskId: number, count: number): void;
+}
+
+/** Bytes of a large input are not worth more than that in one message. Arbitrary. */
+const mostInChunk = 16_384;
+
+export class MapJob {
+  readonly settings: JobSettings;
+  readonly sink: MapSink;
+  readonly queuedAt: number = performance.now();
+  readonly #owner: JobOwner;
+  #input!: TaskInput;
+  readonly #pieces: Piece[] = [];
+  readonly #deaths = new Map<number, number>();
+  readonly #errors = new Map<number, unknown>();
+  /** Items read from the input. */
+  #read = 0;
+  #settled = 0;
+  /** Items that wait to be tried again. */
+  delayed = 0;
+  /** Items at workers. */
+  inFlight = 0;
+  isOver = false;
+  isQueued = false;
+  done = 0;
+  progress: ProgressReporter | undefined;
+  /** Ends what was set up for it: the listener on its signal. */
+  cleanup: (() => void) | undefined;
+
+  constructor(owner: JobOwner, settings: JobSettings, sink: MapSink) {
+    this.#owner = owner;
+    this.settings = settings;
+    this.sink = sink;
+  }
+
+  begin(input: TaskInput): void {
+    this.#input = input;
+    this.#owner.wake(this);
+    this.#finishIfDone();
+  }
+
+  get itemsRead(): number {
+    return this.#read;
+  }
+
+  /** Items that wait here, as far as is known. */
+  get waiting(): number {
+    if (this.isOver) return 0;
+    return (this.#input.remaining ?? 0) + this.#pieces.reduce((sum, { items }) => sum + items.length, 0);
+  }
+
+  get failed(): number {
+    return this.#errors.size;
+  }
+
+  get total(): number | undefined {
+    const { remaining, isExhausted } = this.#input;
+    if (remaining !== undefined) return this.#read + remaining;
+    return isExhausted ? this.#read : undefined;
+  }
+
+  /** Whether asking it for a chunk makes sense. */
+  get mayHaveWork(): boolean {
+    if (this.isOver) return false;
+    return this.#pieces.length > 0 || (!this.#input.isExhausted && this.sink.room(this.#read) > 0);
+  }
+
+  /** The next tasks, at most `limit`; undefined when there is nothing, or not yet. */
+  nextChunk(limit: number): Chunk | undefined {
+    while (!this.isOver) {
+      const piece = this.#nextPiece(limit);
+      if (piece === undefined) return undefined;
+      const packed = this.#packed(piece);
+      if (packed === undefined) continue;
+      this.inFlight += piece.items.length;
+      const { timeoutMs, chunkSize: fixed } = this.settings;
+      return {
+        kind: "chunk",
+        id: this.#owner.nextChunkId(),
+        job: this,
+        ...piece,
+        packed,
+        careful: piece.careful || timeoutMs !== undefined,
+        splittable: fixed === undefined,
+        handedAt: performance.now(),
+        done: 0,
+        condemned: -1,
+        cancelled: false,
+      };
+    }
+    return undefined;
+  }
+
+  #nextPiece(limit: number): Piece | undefined {
+    const returned = this.#pieces[0];
+    if (returned !== undefined) {
+      const count = Math.min(limit, this.#size(this.waiting));
+      if (returned.items.length <= count) return this.#pieces.shift();
+      this.#pieces[0] = cut(returned, count, returned.items.length);
+      return cut(returned, 0, count);
+    }
+    if (this.#input.isExhausted) return undefined;
+    const count = Math.min(limit, this.#size(this.#input.remaining), this.sink.room(this.#read));
+    if (count <= 0) return undefined;
+    const items = this.#input.take(count);
+    const start = this.#read;
+    this.#read += items.length;
+    if (this.#input.failure !== undefined) this.#inputFailed(this.#input.failure.error);
+    if (items.length === 0 || this.isOver) {
+      this.#finishIfDone();
+      return undefined;
+    }
+    return { start, items, firstTaskId: this.#owner.taskIds(items.length), careful: false };
+  }
+
+  #size(remaining: number | undefined): number {
+    const { chunkSize: fixed, fn } = this.settings;
+    const workers = this.#owner.workers;
+    if (fixed !== undefined) return fixed;
+    const largest = Math.min(mostInChunk, this.sink.largestChunk(workers));
+    return chunkSize({ taskMs: fn.timing.taskMs, remaining, workers, largest });
+  }
+
+  /** Undefined when one of the items cannot be copied: that one has failed then, the others come back. */
+  #packed(piece: Piece): Packed | undefined {
+    const { call, spread } = this.settings;
+    const root = spread ? `the arguments of ${call}` : `the items of ${call}`;
+    try {
+      return pack(piece.items, { root });
+    } catch (error) {
+      if (piece.items.length === 1) {
+        this.fail(piece.start, piece.firstTaskId, error);
+        return undefined;
+      }
+      // Which one it is shows when each goes by itself.
+      for (let at = piece.items.length - 1; at >= 0; at--) this.#pieces.unshift(cut(piece, at, at + 1));
+      return undefined;
+    }
+  }
+
+  /** The items from `offset` on were not begun, or not finished, through no fault of theirs. */
+  giveBack(chunk: Chunk, offset: number, careful: boolean): void {
+    this.inFlight -= chunk.items.length - offset;
+    if (!this.isOver && offset < chunk.items.length) {
+      const piece = cut(chunk, offset, chunk.items.length);
+      this.#pieces.unshift(careful ? { ...piece, careful } : piece);
+    }
+    this.#owner.wake(this);
+  }
+
+  /** The worker of a task has died; answers how often now. */
+  died(index: number): number {
+    const deaths = (this.#deaths.get(index) ?? 0) + 1;
+    this.#deaths.set(index, deaths);
+    return deaths;
+  }
+
+  /** To be handed out again, alone. */
+  again(chunk: Chunk, offset: number): void {
+    this.delayed--;
+    if (this.isOver) return;
+    this.#pieces.unshift({ ...cut(chunk, offset, offset + 1), careful: true });
+    this.#owner.wake(this);
+  }
+
+  /** `values` are the results of the items from `offset` on. */
+  succeed(chunk: Chunk, offset: number, values: readonly unknown[]): void {
+    if (this.isOver) return;
+    this.#settled += values.length;
+    this.done += values.length;
+    this.sink.values(chunk.start + offset, values);
+    this.#owner.tasksDone(this, chunk.firstTaskId + offset, values.length);
+    this.progress?.update();
+    this.#finishIfDone();
+  }
+
+  measured(elapsedMs: number, count: number): void {
+    const { timing } = this.settings.fn;
+    timing.taskMs = smoothedMs(timing.taskMs, elapsedMs, count);
+  }
+
+  fail(index: number, taskId: number, error: unknown): void {
+    if (this.isOver) return;
+    addStackBelow(error, this.settings.near, `task ${taskId} of ${this.settings.call}, called here`);
+    this.#settled++;
+    this.#errors.set(index, error);
+    this.#owner.taskFailed(this, taskId, error);
+    if (this.settings.onError === "stop") {
+      this.sink.failed(index, error);
+      this.stop(error);
+      return;
+    }
+    this.sink.skipped(index, error);
+    this.progress?.update();
+    this.#finishIfDone();
+  }
+
+  #inputFailed(error: unknown): void {
+    if (this.sink.finishesFirst) return; // `#finishIfDone` tells it.
+    this.sink.failed(this.#read, error);
+    this.stop(error);
+  }
+
+  /** Nobody wants more of it. */
+  stop(reason: unknown): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.progress?.end();
+    this.#input.close();
+    this.#pieces.length = 0;
+    this.#owner.jobEnded(this, reason);
+  }
+
+  /** Ends it from outside: `error` is what its caller gets. */
+  abort(error: unknown): void {
+    if (this.isOver) return;
+    this.sink.failed(undefined, error);
+    this.stop(error);
+  }
+
+  #finishIfDone(): void {
+    if (this.isOver || !this.#input.isExhausted || this.#settled < this.#read) return;
+    this.progress?.end();
+    if (this.isOver) return; // Its callback has thrown, which is the outcome then.
+    this.isOver = true;
+    const indexes = [...this.#errors.keys()].sort((a, b) => a - b);
+    if (this.#input.failure !== undefined) this.sink.failed(this.#read, this.#input.failure.error);
+    else if (indexes.length === 0) this.sink.ended();
+    else this.sink.failed(this.#read, this.#aggregate(indexes));
+    this.#owner.jobEnded(this, undefined);
+  }
+
+  #aggregate(indexes: readonly number[]): AggregateError {
+    const { call } = this.settings;
+    const message = `${indexes.length} of the ${this.#read} tasks of ${call} failed; "indexes" says which`;
+    const error = new AggregateError(
+      indexes.map((index) => this.#errors.get(index)),
+      message,
+    );
+    return Object.assign(error, { indexes, results: this.sink.results?.(this.#read) });
+  }
+}
+
+function cut({ start, items, firstTaskId, careful }: Piece, from: number, to: number): Piece {
+  return { start: start + from, items: items.slice(from, to), firstTaskId: firstTaskId + from, careful };
+}

@@ -1,0 +1,217 @@
+/**
+ * What becomes of a map's results: an array at the end, or a stream that is read while the work goes on.
+ *
+ * Runs in: the parent.
+ * Guarantees: a stream holds no more than its buffer; whoever stops reading ends the work; nothing is given out twice.
+ */
+import { deferred, type Deferred } from "../base/deferred.ts";
+import { InOrder } from "./in-order.ts";
+
+export interface MapSink {
+  /** How many more items may be read, when `read` have been. */
+  room(read: number): number;
+  largestChunk(workers: number): number;
+  values(start: number, values: readonly unknown[]): void;
+  /** A failure that stops nothing. */
+  skipped(index: number, error: unknown): void;
+  /** The end, by an error: at its place in the order, or at once (`index` undefined). */
+  failed(index: number | undefined, error: unknown): void;
+  /** All results have come. */
+  ended(): void;
+  /** Somebody waits for it. */
+  readonly isAwaited: boolean;
+  /** Nobody may be left to make room: it takes all. */
+  unbind(): void;
+  /** What was read before the input failed is finished first. */
+  readonly finishesFirst: boolean;
+  /** It is going to fail, and whoever made it do so knows. */
+  quiet(): void;
+  results?(total: number): unknown[];
+}
+
+/** `map`: all results, in the order of the items. */
+export class CollectingSink implements MapSink {
+  readonly isAwaited = true;
+  readonly finishesFirst = false;
+  readonly #values: unknown[] = [];
+  readonly #outcome: Deferred<unknown[]> = deferred<unknown[]>();
+
+  get promise(): Promise<unknown[]> {
+    return this.#outcome.promise;
+  }
+
+  room(): number {
+    return Infinity;
+  }
+
+  largestChunk(): number {
+    return Infinity;
+  }
+
+  values(start: number, values: readonly unknown[]): void {
+    const all = this.#values;
+    for (let i = 0; i < values.length; i++) all[start + i] = values[i];
+  }
+
+  skipped(): void {}
+
+  failed(_index: number | undefined, error: unknown): void {
+    this.#outcome.reject(error);
+  }
+
+  ended(): void {
+    this.#outcome.resolve(this.#values);
+  }
+
+  quiet(): void {
+    this.#outcome.promise.catch(() => {});
+  }
+
+  unbind(): void {}
+
+  results(total: number): unknown[] {
+    this.#values.length = Math.max(this.#values.length, total);
+    return this.#values;
+  }
+}
+
+/** Default and bound of what `imap` reads ahead, from the contract. */
+const chunksInBuffer = 4;
+const largestBuffer = 1024;
+
+interface Waiter {
+  resolve(result: IteratorResult<unknown, undefined>): void;
+  reject(error: unknown): void;
+}
+
+type Entry = { readonly value: unknown } | { readonly skipped: true };
+const skip: Entry = { skipped: true };
+const end: IteratorResult<unknown, undefined> = { done: true, value: undefined };
+
+export interface StreamOptions {
+  readonly ordered: boolean;
+  /** Undefined: 4 × workers × chunk, at most 1,024. */
+  readonly buffer: number | undefined;
+  /** Items in a chunk, as things are now. */
+  readonly chunk: () => number;
+  readonly workers: () => number;
+  /** There is room again. */
+  readonly onRoom: () => void;
+  /** Nobody reads it any more. */
+  readonly onReturn: () => void;
+}
+
+/** `imap` and `imapUnordered`. */
+export class StreamSink implements MapSink, AsyncIterableIterator<unknown, undefined> {
+  readonly finishesFirst = true;
+  readonly #options: StreamOptions;
+  readonly #order = new InOrder<Entry>();
+  readonly #ready: unknown[] = [];
+  readonly #waiters: Waiter[] = [];
+  /** Items whose results have been taken, or skipped. */
+  #taken = 0;
+  #bound = true;
+  #end: { readonly error?: unknown; readonly failed: boolean } | undefined;
+
+  constructor(options: StreamOptions) {
+    this.#options = options;
+  }
+
+  get isAwaited(): boolean {
+    return this.#waiters.length > 0;
+  }
+
+  room(read: number): number {
+    return this.#bound ? this.#buffer() - (read - this.#taken) : Infinity;
+  }
+
+  #buffer(): number {
+    const { buffer, chunk, workers } = this.#options;
+    return buffer ?? Math.min(largestBuffer, chunksInBuffer * workers() * chunk());
+  }
+
+  /** So that the buffer holds chunks for all workers. */
+  largestChunk(workers: number): number {
+    return Math.max(1, Math.floor((this.#options.buffer ?? largestBuffer) / (chunksInBuffer * workers)));
+  }
+
+  unbind(): void {
+    this.#bound = false;
+  }
+
+  quiet(): void {}
+
+  values(start: number, values: readonly unknown[]): void {
+    if (!this.#options.ordered) for (const value of values) this.#ready.push(value);
+    else for (const [i, value] of values.entries()) this.#order.put(start + i, { value });
+    this.#deliver();
+  }
+
+  skipped(index: number): void {
+    if (this.#options.ordered) this.#order.put(index, skip);
+    else this.#taken++;
+    this.#deliver();
+  }
+
+  failed(index: number | undefined, error: unknown): void {
+    // What is here and due is given out first; what would only become due later is not waited for.
+    this.#end ??= { error, failed: true };
+    if (index === undefined) this.#ready.length = 0;
+    this.#deliver();
+  }
+
+  ended(): void {
+    this.#end ??= { failed: false };
+    this.#deliver();
+  }
+
+  #pull(): void {
+    while (this.#order.isReady) {
+      const entry = this.#order.take();
+      if ("value" in entry) this.#ready.push(entry.value);
+      else this.#taken++;
+    }
+  }
+
+  #deliver(): void {
+    this.#pull();
+    const before = this.#taken;
+    while (this.#waiters.length > 0 && this.#ready.length > 0) {
+      this.#taken++;
+      this.#waiters.shift()!.resolve({ done: false, value: this.#ready.shift() });
+    }
+    if (this.#end !== undefined && this.#ready.length === 0) {
+      for (const waiter of this.#waiters.splice(0)) this.#settleAtEnd(waiter);
+    }
+    if (this.#taken > before) this.#options.onRoom();
+  }
+
+  /** The error is told once; who asks again is at the end. */
+  #settleAtEnd(waiter: Waiter): void {
+    if (this.#end?.failed === true) {
+      const { error } = this.#end;
+      this.#end = { failed: false };
+      waiter.reject(error);
+    } else waiter.resolve(end);
+  }
+
+  next(): Promise<IteratorResult<unknown, undefined>> {
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ resolve, reject });
+      this.#deliver();
+      if (this.#waiters.length > 0) this.#options.onRoom(); // Somebody waits now: that keeps the program alive.
+    });
+  }
+
+  return(): Promise<IteratorResult<unknown, undefined>> {
+    this.#ready.length = 0;
+    this.#end = { failed: false };
+    this.#options.onReturn();
+    this.#deliver();
+    return Promise.resolve(end);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}

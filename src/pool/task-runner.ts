@@ -1,0 +1,366 @@
+/**
+ * A worker at work: takes tasks in the order in which they came, one at a time, and tells what came of each.
+ *
+ * Runs in: the worker.
+ * Guarantees: each task that was begun is answered, be it by an error about its result; what is done is told at the
+ * latest a millisecond later or before something that takes time; the event loop turns at least every 10 ms.
+ * Leaves to others: messages (`protocol.ts`), functions (`worker-functions.ts`), what it means when it dies (the parent).
+ */
+import { encode } from "../wire/codec.ts";
+import { reportError } from "../wire/error-report.ts";
+import { decode, decodeSync, needsModules } from "../wire/codec.ts";
+import { RunningTask, setRunning } from "./current-task.ts";
+import { MessageWriter } from "./message-writer.ts";
+import { pack, unpack } from "./packing.ts";
+import { tell, type CallMessage, type CancelMessage, type ChunkMessage, type FunctionMessage } from "./protocol.ts";
+import type { WorkerSide } from "./protocol.ts";
+import { WorkerFunctions, type AnyTarget } from "./worker-functions.ts";
+import type { PoolLink } from "./worker-link.ts";
+
+/** Short against what a caller notices, long against the cost of sending (10 µs). Arbitrary. */
+const flushMs = 1;
+const turnMs = 10;
+/** A chunk that may be split gives its rest back after this time: it was thought to be shorter. Arbitrary. */
+const splitMs = 50;
+const memoryEveryMs = 250;
+/** With a limit it is looked at more often. Reading it costs 20 µs. */
+const limitedMemoryEveryMs = 5;
+/** Among tasks of microseconds the clock is not read each time. */
+const longestStride = 32;
+const briefMs = 0.02;
+/** Nobody waits for more bytes than that to be sent. Arbitrary. */
+const mostBytes = 262_144;
+
+type Unit =
+  | { readonly kind: "call"; readonly call: CallMessage }
+  | { readonly kind: "chunk"; readonly chunk: ChunkMessage; cancelled: boolean };
+
+interface Options {
+  readonly memoryIsLimited: boolean;
+}
+
+export class TaskRunner implements WorkerSide {
+  readonly #link: PoolLink;
+  readonly #out: MessageWriter = new MessageWriter();
+  readonly #functions: WorkerFunctions = new WorkerFunctions();
+  readonly #result: { readonly root: "result"; readonly home: string };
+  readonly #memoryEveryMs: number;
+  readonly #queue: Unit[] = [];
+  #unit: Unit | undefined;
+  #task: RunningTask | null = null;
+  #working = false;
+  #stopping = false;
+  #flushIsDue = false;
+  #flushedAt = 0;
+  #turnedAt = 0;
+  #toldMemoryAt = 0;
+  /** Results of neighbours in a chunk that are not written yet. */
+  #plain: unknown[] = [];
+  #plainFrom = 0;
+  #plainSince = 0;
+  readonly stopped: Promise<void>;
+  #onStopped!: () => void;
+
+  constructor(link: PoolLink, { memoryIsLimited }: Options) {
+    this.#link = link;
+    this.#result = { root: "result", home: link.home };
+    this.#memoryEveryMs = memoryIsLimited ? limitedMemoryEveryMs : memoryEveryMs;
+    this.stopped = new Promise((resolve) => {
+      this.#onStopped = resolve;
+    });
+    process.once("exit", () => this.#leave());
+  }
+
+  ready(): void {
+    tell.ready(this.#out);
+    this.#flush(performance.now());
+  }
+
+  failed(error: unknown): void {
+    tell.failed(this.#out, reportError(error, this.#result));
+    this.#flush(performance.now());
+  }
+
+  define(message: FunctionMessage): void {
+    this.#functions.define(message);
+  }
+
+  forget(functionId: number): void {
+    this.#functions.forget(functionId);
+  }
+
+  calls(calls: readonly CallMessage[]): void {
+    for (const call of calls) this.#queue.push({ kind: "call", call });
+    this.#wake();
+  }
+
+  chunk(chunk: ChunkMessage): void {
+    this.#queue.push({ kind: "chunk", chunk, cancelled: false });
+    this.#wake();
+  }
+
+  cancel({ firstTaskId, count, reason }: CancelMessage): void {
+    const last = firstTaskId + count - 1;
+    const hits = (id: number): boolean => id >= firstTaskId && id <= last;
+    const task = this.#task;
+    if (task !== null && hits(task.id)) {
+      void decode(reason).then(
+        (why) => task.abort(why),
+        () => task.abort(undefined), // It cannot be read here: an AbortError then says that much.
+      );
+      if (this.#unit?.kind === "chunk" && last > task.id) this.#unit.cancelled = true;
+    }
+    for (let i = this.#queue.length - 1; i >= 0; i--) {
+      const unit = this.#queue[i]!;
+      if (unit.kind === "chunk") unit.cancelled ||= hits(unit.chunk.firstTaskId);
+      else if (hits(unit.call.taskId)) {
+        this.#queue.splice(i, 1);
+        tell.skipped(this.#out, unit.call.taskId);
+      }
+    }
+    this.#flushSoon();
+  }
+
+  stop(): void {
+    this.#stopping = true;
+    if (!this.#working) this.#onStopped();
+  }
+
+  #wake(): void {
+    if (this.#working) return;
+    this.#working = true;
+    this.#turnedAt = performance.now();
+    void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    for (let unit = this.#queue.shift(); unit !== undefined; unit = this.#queue.shift()) {
+      this.#unit = unit;
+      const pending = unit.kind === "call" ? this.#call(unit.call) : this.#chunk(unit);
+      if (pending !== undefined) await pending;
+      this.#unit = undefined;
+      const now = performance.now();
+      if (now - this.#turnedAt >= turnMs) await this.#turn(now);
+    }
+    this.#working = false;
+    this.#flush(performance.now());
+    if (this.#stopping) this.#onStopped();
+  }
+
+  /** Lets timers, messages and cancellations in. */
+  async #turn(now: number): Promise<void> {
+    this.#flush(now);
+    await new Promise<void>((resolve) => void setImmediate(resolve));
+    this.#turnedAt = performance.now();
+  }
+
+  #begin(taskId: number): void {
+    this.#task = new RunningTask(taskId);
+    setRunning(this.#task);
+  }
+
+  #end(): void {
+    this.#task = null;
+    setRunning(null);
+  }
+
+  #call(call: CallMessage): Promise<void> | undefined {
+    const start = performance.now();
+    if (call.careful || start - this.#flushedAt >= flushMs) this.#flush(start);
+    this.#begin(call.taskId);
+    let value: unknown;
+    try {
+      const target = this.#functions.get(call.functionId);
+      if (typeof target !== "function" || needsModules(call.args)) return this.#callWithModules(call, target, start);
+      value = target(...(decodeSync(call.args) as unknown[]));
+      if (isThenable(value)) return this.#callLater(call, value, start);
+    } catch (error) {
+      this.#answer(call, start, error, false);
+      return undefined;
+    }
+    this.#answer(call, start, value, true);
+    return undefined;
+  }
+
+  async #callWithModules(call: CallMessage, target: AnyTarget | Promise<AnyTarget>, start: number): Promise<void> {
+    let value: unknown;
+    try {
+      const args = await this.#functions.importing(() => decode(call.args));
+      const pending = (await target)(...(args as unknown[]));
+      this.#flushSoon();
+      value = await pending;
+    } catch (error) {
+      this.#answer(call, start, error, false);
+      return;
+    }
+    this.#answer(call, start, value, true);
+  }
+
+  async #callLater(call: CallMessage, pending: PromiseLike<unknown>, start: number): Promise<void> {
+    this.#flushSoon();
+    let value: unknown;
+    try {
+      value = await pending;
+    } catch (error) {
+      this.#answer(call, start, error, false);
+      return;
+    }
+    this.#answer(call, start, value, true);
+  }
+
+  #answer({ taskId }: CallMessage, start: number, value: unknown, ok: boolean): void {
+    this.#end();
+    const runMs = performance.now() - start;
+    let done = ok;
+    let bytes: Uint8Array;
+    try {
+      bytes = ok ? encode(value, this.#result).bytes : reportError(value, this.#result);
+    } catch (error) {
+      done = false;
+      bytes = reportError(error, this.#result);
+    }
+    tell.result(this.#out, taskId, runMs, done, bytes);
+    if (this.#out.size > mostBytes) this.#flush(performance.now());
+  }
+
+  async #chunk(unit: Unit & { kind: "chunk" }): Promise<void> {
+    const { chunk } = unit;
+    const { chunkId, firstTaskId, count, careful, splittable, spread } = chunk;
+    const start = performance.now();
+    if (careful || start - this.#flushedAt >= flushMs) this.#flush(start);
+    this.#plainFrom = 0;
+    this.#plainSince = start;
+    let target: AnyTarget;
+    let items: readonly unknown[];
+    try {
+      target = await this.#functions.get(chunk.functionId);
+      items = await this.#functions.importing(() => unpack(chunk.form, count, chunk.items));
+      this.#plainSince = performance.now();
+    } catch (error) {
+      const report = reportError(error, this.#result);
+      for (let at = 0; at < count; at++) tell.fault(this.#out, chunkId, at, 0, report);
+      this.#flush(performance.now());
+      return;
+    }
+    let stride = 1;
+    let unread = 0;
+    let readAt = this.#plainSince;
+    for (let at = 0; at < count; at++) {
+      if (careful && at > 0) this.#flush(performance.now());
+      else if (++unread >= stride) {
+        const now = performance.now();
+        stride = now - readAt < briefMs ? Math.min(stride * 2, longestStride) : 1;
+        unread = 0;
+        readAt = now;
+        if (now - this.#flushedAt >= flushMs) this.#flush(now);
+        if (now - this.#turnedAt >= turnMs) await this.#turn(now);
+        if (splittable && at > 0 && now - start >= splitMs) unit.cancelled = true;
+      }
+      if (unit.cancelled) {
+        this.#writePlain(performance.now());
+        tell.untouched(this.#out, chunkId, at);
+        break;
+      }
+      this.#begin(firstTaskId + at);
+      let value: unknown;
+      try {
+        value = spread ? target(...(items[at] as unknown[])) : target(items[at]);
+        if (isThenable(value)) {
+          this.#flushSoon();
+          value = await value;
+        }
+      } catch (error) {
+        this.#fault(chunkId, at, error);
+        continue;
+      }
+      this.#end();
+      if ((typeof value === "object" && value !== null) || typeof value === "function")
+        this.#object(chunkId, at, value);
+      else {
+        if (this.#plain.length === 0) this.#plainFrom = at;
+        this.#plain.push(value);
+      }
+    }
+    this.#flush(performance.now());
+  }
+
+  /** At once, since a later task may change it. */
+  #object(chunkId: number, at: number, value: unknown): void {
+    const now = performance.now();
+    const since = this.#writePlain(now);
+    try {
+      const { form, bytes } = pack([value], this.#result);
+      tell.block(this.#out, chunkId, at, 1, now - since, form, bytes);
+    } catch (error) {
+      tell.fault(this.#out, chunkId, at, now - since, reportError(error, this.#result));
+    }
+    if (this.#out.size > mostBytes) this.#flush(performance.now());
+  }
+
+  #fault(chunkId: number, at: number, error: unknown): void {
+    this.#end();
+    const now = performance.now();
+    const since = this.#writePlain(now);
+    tell.fault(this.#out, chunkId, at, now - since, reportError(error, this.#result));
+  }
+
+  /** Returns the time from which on what follows has taken its time. */
+  #writePlain(now: number): number {
+    const values = this.#plain;
+    const since = this.#plainSince;
+    this.#plainSince = now;
+    if (values.length === 0 || this.#unit?.kind !== "chunk") return since;
+    this.#plain = [];
+    const { chunkId } = this.#unit.chunk;
+    const from = this.#plainFrom;
+    try {
+      const { form, bytes } = pack(values, this.#result);
+      tell.block(this.#out, chunkId, from, values.length, now - since, form, bytes);
+    } catch {
+      // One of them is a symbol: each is told by itself, so that only that one fails.
+      for (const [i, value] of values.entries()) {
+        try {
+          const { form, bytes } = pack([value], this.#result);
+          tell.block(this.#out, chunkId, from + i, 1, (now - since) / values.length, form, bytes);
+        } catch (error) {
+          tell.fault(this.#out, chunkId, from + i, 0, reportError(error, this.#result));
+        }
+      }
+    }
+    return now;
+  }
+
+  /** While a task waits for something, what was done before it need not. */
+  #flushSoon(): void {
+    if (this.#flushIsDue || (this.#out.isEmpty && this.#plain.length === 0)) return;
+    this.#flushIsDue = true;
+    setImmediate(() => {
+      this.#flushIsDue = false;
+      this.#flush(performance.now());
+    });
+  }
+
+  #flush(now: number): void {
+    this.#flushedAt = now;
+    this.#writePlain(now);
+    if (now - this.#toldMemoryAt >= this.#memoryEveryMs) {
+      this.#toldMemoryAt = now;
+      tell.memory(this.#out, process.memoryUsage.rss());
+    }
+    if (!this.#out.isEmpty) this.#link.send(this.#out.take());
+  }
+
+  /** `process.exit()` in a task, or an uncaught error: what is done is done, and the pool learns which task it was. */
+  #leave(): void {
+    this.#writePlain(performance.now());
+    if (this.#task !== null) tell.leaving(this.#out, this.#task.id);
+    if (!this.#out.isEmpty) this.#link.send(this.#out.take());
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    ((typeof value === "object" && value !== null) || typeof value === "function") &&
+    typeof (value as { then?: unknown }).then === "function"
+  );
+}

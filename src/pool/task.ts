@@ -1,0 +1,136 @@
+/**
+ * One submitted task: the promise in its caller's hands, and what the pool knows of it.
+ *
+ * Runs in: the parent.
+ * Guarantees: it settles once.
+ */
+import type { NearStack } from "../process/stacks.ts";
+import type { PoolFunction } from "./function-table.ts";
+
+export type TaskState = "queued" | "running" | "done" | "failed" | "cancelled";
+
+/** What the pool knows of a task; `Task` shows it. */
+export class Call {
+  readonly kind = "call";
+  readonly id: number;
+  readonly fn: PoolFunction | undefined;
+  readonly args: Uint8Array;
+  readonly keepAlive: readonly object[];
+  readonly priority: number;
+  readonly timeoutMs: number | undefined;
+  readonly near: NearStack;
+  readonly queuedAt: number;
+  startedAt: number | undefined;
+  finishedAt: number | undefined;
+  workerPid: number | undefined;
+  state: TaskState = "queued";
+  /** Tries that ended with the death of their worker. */
+  deaths = 0;
+  /** Begun only when the pool knows all that was before it. */
+  careful: boolean;
+  /** The last of what was handed over together. */
+  isLastOfBatch = false;
+  /** A worker has it. */
+  isHandedOut = false;
+  /** The promise that shows it. */
+  task: Task<unknown> | undefined;
+  /** Ends what was set up for it: the listener on its signal. */
+  cleanup: (() => void) | undefined;
+  /** Set while it is still to be ended: what `cancel` does. */
+  onCancel: ((reason: unknown, call: Call) => void) | undefined;
+  resolve!: (value: unknown) => void;
+  reject!: (error: unknown) => void;
+
+  constructor(
+    id: number,
+    fn: PoolFunction | undefined,
+    args: Uint8Array,
+    keepAlive: readonly object[],
+    priority: number,
+    timeoutMs: number | undefined,
+    near: NearStack,
+  ) {
+    this.id = id;
+    this.fn = fn;
+    this.args = args;
+    this.keepAlive = keepAlive;
+    this.priority = priority;
+    this.timeoutMs = timeoutMs;
+    this.near = near;
+    this.careful = timeoutMs !== undefined;
+    this.queuedAt = performance.now();
+  }
+
+  get isSettled(): boolean {
+    return this.finishedAt !== undefined;
+  }
+}
+
+/**
+ * A promise of a task's result.
+ *
+ * @example
+ * const task = pool.submit(resize, [file]);
+ * setTimeout(() => task.cancel(), 5000);
+ * await task;
+ */
+export class Task<R> extends Promise<R> {
+  /** What `then` makes is an ordinary promise. */
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise;
+  }
+
+  readonly #call: Call;
+
+  /** @internal */
+  constructor(call: Call) {
+    super((resolve, reject) => {
+      call.resolve = resolve as (value: unknown) => void;
+      call.reject = reject;
+    });
+    this.#call = call;
+  }
+
+  /** Unique in its pool; `currentTask().id` inside the task. */
+  get id(): number {
+    return this.#call.id;
+  }
+
+  get state(): TaskState {
+    return this.#call.state;
+  }
+
+  /** Milliseconds since 1970; undefined while it waits for a worker. */
+  get startedAt(): number | undefined {
+    return wallClock(this.#call.startedAt);
+  }
+
+  /** Milliseconds since 1970; undefined while it is not settled. */
+  get finishedAt(): number | undefined {
+    return wallClock(this.#call.finishedAt);
+  }
+
+  /** The process that runs it, or ran it last; undefined while it waits for a worker. */
+  get workerPid(): number | undefined {
+    return this.#call.workerPid;
+  }
+
+  /**
+   * Ends the task: it rejects at once. When it is running, its AbortSignal is aborted, and after the pool's
+   * `cancelGraceMs` its worker is replaced, in a busy loop or not. Nothing once it is settled.
+   *
+   * @param reason what it rejects with @default a CancelledError
+   * @returns whether it was this call that ended it
+   */
+  cancel(reason?: unknown): boolean {
+    const call = this.#call;
+    if (call.isSettled || call.onCancel === undefined) return false;
+    this.catch(() => {}); // Whoever cancels knows; nobody needs to be told that nobody listened.
+    call.onCancel(reason, call);
+    return true;
+  }
+}
+
+function wallClock(at: number | undefined): number | undefined {
+  return at === undefined ? undefined : performance.timeOrigin + at;
+}

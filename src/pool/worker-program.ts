@@ -1,0 +1,67 @@
+/**
+ * What a pool's worker runs: prepares itself, works until it is told to stop, and ends.
+ *
+ * Runs in: the worker, as the target of its Process.
+ * Guarantees: the pool hears that it is ready, or why it is not; Ctrl-C at the terminal is the parent's business.
+ */
+import { requireAddon } from "../host/addon.ts";
+import { resolvingFile } from "../process/fork-server-preload.ts";
+import type { ServerSettings } from "../process/fork-server-protocol.ts";
+import { setBootstrapping } from "../process/identity.ts";
+import { decode } from "../wire/codec.ts";
+import { importFrom } from "../wire/modules.ts";
+import { becomeWorker, setWorkerState } from "./current-task.ts";
+import { readAtWorker } from "./protocol.ts";
+import { TaskRunner } from "./task-runner.ts";
+import { linkToPool } from "./worker-link.ts";
+
+export interface WorkerSettings {
+  readonly workerId: number;
+  readonly preload: ServerSettings | undefined;
+  /** The encoded pair of initializer and its arguments. */
+  readonly initializer: Uint8Array | undefined;
+  readonly cpus: readonly number[] | undefined;
+  readonly memoryIsLimited: boolean;
+}
+
+/** Open handles of the tasks (a database, a server) keep a worker up no longer than that. Arbitrary. */
+const exitGraceMs = 200;
+
+export async function runWorker(settings: WorkerSettings): Promise<void> {
+  process.on("SIGINT", ignoreTerminal);
+  becomeWorker(settings.workerId);
+  const link = linkToPool();
+  const runner = new TaskRunner(link, settings);
+  const unlisten = link.listen((message) => readAtWorker(message, runner));
+  try {
+    setWorkerState(await prepare(settings));
+    runner.ready();
+  } catch (error) {
+    runner.failed(error);
+    runner.stop();
+  }
+  await runner.stopped;
+  unlisten();
+  setTimeout(() => process.exit(), exitGraceMs).unref();
+}
+
+function ignoreTerminal(): void {}
+
+async function prepare({ cpus, preload, initializer }: WorkerSettings): Promise<unknown> {
+  if (cpus !== undefined) requireAddon().setAffinity(cpus);
+  if (preload === undefined && initializer === undefined) return undefined;
+  setBootstrapping(true);
+  let pair: unknown;
+  try {
+    if (preload !== undefined) {
+      const from = resolvingFile(preload);
+      for (const module of preload.preload) await importFrom(from, module);
+    }
+    if (initializer !== undefined) pair = await decode(initializer);
+  } finally {
+    setBootstrapping(false);
+  }
+  if (pair === undefined) return undefined;
+  const [initialize, args] = pair as [(...args: unknown[]) => unknown, unknown[]];
+  return initialize(...args);
+}

@@ -1,0 +1,339 @@
+/**
+ * One worker as the pool sees it: its process, what it was given and in which order, its limits, its death.
+ *
+ * Runs in: the parent. The other end is `worker-program.ts`.
+ * Guarantees: what was given is answered once, or told to the pool when the worker has ended; a task past its limit has
+ * `cancelGraceMs` to end by itself, then the worker is killed, and no other task pays for it.
+ * Leaves to others: which task comes next, what an answer means (`engine.ts`, `map-job.ts`).
+ */
+import { after } from "../base/deadline.ts";
+import type { ExitStatus } from "../process/exit-status.ts";
+import type { Process } from "../process/process.ts";
+import { supervisionOf } from "../process/process-state.ts";
+import { encode } from "../wire/codec.ts";
+import type { PoolFunction } from "./function-table.ts";
+import type { Chunk } from "./map-job.ts";
+import { MessageWriter } from "./message-writer.ts";
+import { readAtPool, tell, type PoolSide } from "./protocol.ts";
+import type { Call } from "./task.ts";
+import { linkToWorker, type WorkerLink } from "./worker-link.ts";
+
+export type WorkerState = "starting" | "idle" | "busy" | "stopping" | "ended";
+
+/** What a worker tells its pool. */
+export interface WorkerOwner {
+  readonly cancelGraceMs: number;
+  ready(worker: Worker): void;
+  initializerFailed(worker: Worker, error: Uint8Array): void;
+  answered(worker: Worker, call: Call, ok: boolean, bytes: Uint8Array, runMs: number): void;
+  block(
+    worker: Worker,
+    chunk: Chunk,
+    offset: number,
+    count: number,
+    runMs: number,
+    form: number,
+    bytes: Uint8Array,
+  ): void;
+  fault(worker: Worker, chunk: Chunk, offset: number, error: Uint8Array, runMs: number): void;
+  started(worker: Worker, work: Call | Chunk): void;
+  expired(worker: Worker, work: Call | Chunk): unknown;
+  memory(worker: Worker, bytes: number): void;
+  /** A message was read to its end. */
+  heard(worker: Worker): void;
+  ended(worker: Worker, status: ExitStatus, cause: unknown): void;
+}
+
+/** A worker that has nothing to do and does not end when asked to is killed. Arbitrary. */
+const stopGraceMs = 5000;
+
+export class Worker implements PoolSide {
+  readonly id: number;
+  readonly process: Process;
+  /** Undefined while it is being started. */
+  pid: number | undefined;
+  state: WorkerState = "starting";
+  /** Not yet answered, in the order in which the worker takes them. */
+  readonly assigned: (Call | Chunk)[] = [];
+  /** How many things were handed over that are not answered: a chunk is one, and so are calls that went together. */
+  batches = 0;
+  /** Tasks ever given. */
+  given = 0;
+  tasksDone = 0;
+  memoryBytes: number | undefined;
+  /** The task in which the worker called `process.exit()` or met an uncaught error. */
+  leavingTaskId: number | undefined;
+  killedByPool = false;
+  wasReady = false;
+  /** Its initializer threw. */
+  hasFailed = false;
+  /** It gets nothing more, and is stopped when it has answered. */
+  isRetiring = false;
+  idleSince: number = performance.now();
+  busyMs = 0;
+  busySince: number | undefined;
+  readonly startedAt: number = performance.now();
+  cancelIdleTimer: (() => void) | undefined;
+  readonly #owner: WorkerOwner;
+  readonly #out: MessageWriter = new MessageWriter();
+  readonly #known = new Set<number>();
+  #link: WorkerLink | undefined;
+  /** What the timer of the one at work is for. */
+  #watched: { readonly work: Call | Chunk; readonly at: number; readonly doomed: boolean } | undefined;
+  /** Messages since it had nothing to do. */
+  #sent = 0;
+  #cancelTimer: (() => void) | undefined;
+  #cancelStopTimer: (() => void) | undefined;
+
+  constructor(id: number, process: Process, owner: WorkerOwner) {
+    this.id = id;
+    this.process = process;
+    this.#owner = owner;
+  }
+
+  /** Rejects when the process cannot be started. */
+  async start(): Promise<void> {
+    await this.process.start();
+    const supervision = supervisionOf(this.process, "a pool's worker");
+    this.pid = supervision.pid;
+    this.#link = linkToWorker(this.process, (message) => {
+      readAtPool(message, this);
+      this.#watchHead();
+      this.#owner.heard(this);
+    });
+    void Promise.all([supervision.ended, supervision.outcome]).then(([status, outcome]) => {
+      this.state = "ended";
+      this.#cancelTimer?.();
+      this.#cancelStopTimer?.();
+      this.cancelIdleTimer?.();
+      const uncaught = "error" in outcome && status.exitCode === 1 ? outcome.error : undefined;
+      this.#owner.ended(this, status, uncaught);
+    });
+  }
+
+  get head(): Call | Chunk | undefined {
+    return this.assigned[0];
+  }
+
+  /** They go together, in one message. */
+  giveCalls(calls: readonly Call[]): void {
+    for (const { fn } of calls) this.#define(fn!);
+    tell.calls(this.#out, calls.length);
+    for (const call of calls) {
+      tell.call(this.#out, call.id, call.fn!.id, call.careful, call.args);
+      call.isLastOfBatch = false;
+      this.assigned.push(call);
+    }
+    calls.at(-1)!.isLastOfBatch = true;
+    this.#given(calls.length);
+  }
+
+  giveChunk(chunk: Chunk): void {
+    const { fn, spread } = chunk.job.settings;
+    this.#define(fn);
+    tell.chunk(this.#out, {
+      chunkId: chunk.id,
+      functionId: fn.id,
+      firstTaskId: chunk.firstTaskId,
+      count: chunk.items.length,
+      careful: chunk.careful,
+      splittable: chunk.splittable,
+      spread,
+      form: chunk.packed.form,
+      items: chunk.packed.bytes,
+    });
+    this.assigned.push(chunk);
+    this.#given(chunk.items.length);
+  }
+
+  #given(count: number): void {
+    this.given += count;
+    if (this.batches++ === 0) this.#sent = 0;
+    if (this.state === "idle") {
+      this.state = "busy";
+      this.busySince = performance.now();
+      this.cancelIdleTimer?.();
+      this.cancelIdleTimer = undefined;
+    }
+    this.#send();
+    this.#watchHead();
+  }
+
+  #define(fn: PoolFunction): void {
+    if (this.#known.has(fn.id)) return;
+    this.#known.add(fn.id);
+    tell.define(this.#out, { functionId: fn.id, fresh: fn.fresh, bytes: fn.bytes });
+  }
+
+  forget(functionId: number): void {
+    if (this.#known.delete(functionId)) tell.forget(this.#out, functionId); // It goes with the next message.
+  }
+
+  /** It has not even read what it was given last: it had ended, or was about to. */
+  get hasBegun(): boolean {
+    return !(this.#sent === 1 && this.#link?.hasUnread === true);
+  }
+
+  #send(): void {
+    this.#sent++;
+    this.#link?.send(this.#out.take());
+  }
+
+  /** The task is settled already; the worker is to let go of it. */
+  cancel(work: Call | Chunk, reason: unknown): void {
+    const firstTaskId = work.kind === "call" ? work.id : work.firstTaskId + work.done;
+    const count = work.kind === "call" ? 1 : work.items.length - work.done;
+    if (work.kind === "chunk") work.cancelled = true;
+    this.#tellCancelled(firstTaskId, count, reason);
+    this.#watchHead();
+  }
+
+  #tellCancelled(firstTaskId: number, count: number, reason: unknown): void {
+    let bytes: Uint8Array;
+    try {
+      ({ bytes } = encode(reason));
+    } catch {
+      ({ bytes } = encode(undefined)); // The reason cannot cross; that it is cancelled can.
+    }
+    tell.cancel(this.#out, { firstTaskId, count, reason: bytes });
+    this.#send();
+  }
+
+  /** Ends when what it was given is answered. */
+  stop(): void {
+    if (this.state === "stopping" || this.state === "ended") return;
+    this.state = "stopping";
+    tell.stop(this.#out);
+    this.#send();
+    this.#cancelStopTimer = after(stopGraceMs, () => this.kill(), { ref: false });
+  }
+
+  kill(): void {
+    this.killedByPool = true;
+    if (this.pid !== undefined) this.process.kill();
+  }
+
+  /** SIGTERM, and SIGKILL a little later. */
+  terminate(): void {
+    this.killedByPool = true;
+    if (this.#link !== undefined) supervisionOf(this.process, "a pool's worker").endByForce();
+  }
+
+  /** The one at work has a limit, or is to end: its timer runs from when it is known to have begun. */
+  #watchHead(): void {
+    const work = this.head;
+    const at = work?.kind === "chunk" ? work.done : 0;
+    if (work !== undefined && (this.#watched?.work !== work || this.#watched.at !== at))
+      this.#owner.started(this, work);
+    const timeoutMs =
+      work === undefined ? undefined : work.kind === "call" ? work.timeoutMs : work.job.settings.timeoutMs;
+    const doomed =
+      work !== undefined && (work.kind === "call" ? work.isSettled : work.cancelled || work.condemned === work.done);
+    const { work: watched, at: watchedAt, doomed: wasDoomed } = this.#watched ?? {};
+    if (watched === work && watchedAt === at && wasDoomed === doomed) return;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#watched = work === undefined ? undefined : { work, at, doomed };
+    if (work === undefined) return;
+    if (doomed) this.#cancelTimer = after(this.#owner.cancelGraceMs, () => this.kill());
+    else if (timeoutMs !== undefined) this.#cancelTimer = after(timeoutMs, () => this.#expire(work));
+  }
+
+  #expire(work: Call | Chunk): void {
+    const reason = this.#owner.expired(this, work);
+    const taskId = work.kind === "call" ? work.id : work.firstTaskId + work.done;
+    this.#tellCancelled(taskId, 1, reason);
+    this.#watchHead();
+  }
+
+  // What the worker says:
+
+  ready(): void {
+    this.state = "idle";
+    this.wasReady = true;
+    this.idleSince = performance.now();
+    this.#owner.ready(this);
+  }
+
+  failed(error: Uint8Array): void {
+    this.hasFailed = true;
+    this.#owner.initializerFailed(this, error);
+  }
+
+  result(taskId: number, runMs: number, ok: boolean, bytes: Uint8Array): void {
+    const call = this.#takeCall(taskId);
+    if (call !== undefined) this.#owner.answered(this, call, ok, bytes, runMs);
+  }
+
+  skipped(taskId: number): void {
+    this.#takeCall(taskId);
+  }
+
+  #takeCall(taskId: number): Call | undefined {
+    const { assigned } = this;
+    const head = assigned[0];
+    let at = 0;
+    if (head?.kind !== "call" || head.id !== taskId) {
+      at = assigned.findIndex((work) => work.kind === "call" && work.id === taskId);
+      if (at < 0) return undefined;
+    }
+    const call = assigned[at] as Call;
+    if (call.isLastOfBatch) this.#endBatch(at);
+    if (at === 0) assigned.shift();
+    else assigned.splice(at, 1);
+    return call;
+  }
+
+  /** A batch is answered when its last is, or, if that one was skipped, when the one before is. */
+  #endBatch(at: number): void {
+    const before = this.assigned[at - 1];
+    if (before?.kind === "call" && !before.isLastOfBatch) before.isLastOfBatch = true;
+    else this.batches--;
+  }
+
+  #chunkAtWork(chunkId: number): Chunk | undefined {
+    return this.assigned.find((work): work is Chunk => work.kind === "chunk" && work.id === chunkId);
+  }
+
+  block(chunkId: number, offset: number, count: number, runMs: number, form: number, bytes: Uint8Array): void {
+    const chunk = this.#chunkAtWork(chunkId);
+    if (chunk === undefined) return;
+    this.#advance(chunk, offset + count);
+    this.#owner.block(this, chunk, offset, count, runMs, form, bytes);
+  }
+
+  fault(chunkId: number, offset: number, runMs: number, error: Uint8Array): void {
+    const chunk = this.#chunkAtWork(chunkId);
+    if (chunk === undefined) return;
+    this.#advance(chunk, offset + 1);
+    this.#owner.fault(this, chunk, offset, error, runMs);
+  }
+
+  #advance(chunk: Chunk, done: number): void {
+    chunk.job.inFlight -= done - chunk.done;
+    chunk.done = done;
+    if (done === chunk.items.length) this.#takeChunk(chunk);
+  }
+
+  #takeChunk(chunk: Chunk): void {
+    this.assigned.splice(this.assigned.indexOf(chunk), 1);
+    this.batches--;
+  }
+
+  untouched(chunkId: number, offset: number): void {
+    const chunk = this.#chunkAtWork(chunkId);
+    if (chunk === undefined) return;
+    this.#takeChunk(chunk);
+    this.given -= chunk.items.length - offset;
+    chunk.job.giveBack(chunk, offset, false);
+  }
+
+  leaving(taskId: number): void {
+    this.leavingTaskId = taskId;
+  }
+
+  memory(bytes: number): void {
+    this.memoryBytes = bytes;
+    this.#owner.memory(this, bytes);
+  }
+}

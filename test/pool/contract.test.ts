@@ -1,0 +1,347 @@
+/** What a pool does when nothing goes wrong: the contract, by each start method. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ClosedError, currentTask, Pool, ProcessPoolExecutor, TimeoutError } from "#src/index.js";
+import { leaveNothingBehind } from "../support/leaks.ts";
+import { forEachStartMethod } from "../support/methods.ts";
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function* slowly<T>(items: Iterable<T>): AsyncGenerator<T> {
+  for (const item of items) {
+    await sleep(0);
+    yield item;
+  }
+}
+
+forEachStartMethod((_context, method) => {
+  leaveNothingBehind();
+
+  async function withPool(
+    size: number,
+    options: ConstructorParameters<typeof Pool>[1],
+    use: (pool: Pool) => Promise<void>,
+  ): Promise<void> {
+    const pool = new Pool(size, { startMethod: method, ...options });
+    try {
+      await use(pool);
+      pool.close();
+      await pool.join({ timeoutMs: 20_000 });
+    } finally {
+      await pool.terminate();
+    }
+  }
+
+  test("submit, apply, map, starmap, imap and imapUnordered run any function, sync or async, and keep its results", () =>
+    withPool(2, {}, async (pool) => {
+      const factor = 3;
+      assert.equal(await pool.submit((x: number) => x * factor, [7]), 21);
+      assert.equal(await pool.submit(() => "no arguments"), "no arguments");
+      assert.equal(await pool.apply(async (a: number, b: number) => a - b, [5, 3]), 2);
+      assert.equal(await pool.submit((a: number, { b }: { b: number }) => a + b, [1], { kwargs: { b: 2 } }), 3);
+      assert.equal(await pool.submit(Math.max, [1, 9, 3]), 9);
+      assert.deepEqual(await pool.map((x: number) => ({ x }), [1, 2, 3]), [{ x: 1 }, { x: 2 }, { x: 3 }]);
+      assert.deepEqual(await pool.map(async (text: string) => text.length, new Set(["a", "bb"])), [1, 2]);
+      assert.deepEqual(
+        await pool.starmap(
+          (a: number, b: string) => b.repeat(a),
+          [
+            [2, "x"],
+            [0, "y"],
+          ],
+        ),
+        ["xx", ""],
+      );
+      assert.deepEqual(await pool.map((x: number) => x, slowly([1, 2, 3, 4])), [1, 2, 3, 4]);
+      assert.deepEqual(await pool.map((x: number) => x, []), []);
+      const ordered: number[] = [];
+      for await (const x of pool.imap((n: number) => n * n, [1, 2, 3, 4, 5])) ordered.push(x);
+      assert.deepEqual(ordered, [1, 4, 9, 16, 25]);
+      const some: number[] = [];
+      for await (const x of pool.imapUnordered((n: number) => n * n, slowly([1, 2, 3]))) some.push(x);
+      assert.deepEqual(some.sort(), [1, 4, 9]);
+    }));
+
+  test("every kind of result keeps its value, in whatever chunk it travels", () =>
+    withPool(2, {}, async (pool) => {
+      const items = [
+        0,
+        -0,
+        NaN,
+        1.5,
+        "text",
+        "",
+        null,
+        undefined,
+        true,
+        10n,
+        { a: [1] },
+        [undefined],
+        new Date(5),
+        /x/g,
+      ];
+      for (const chunkSize of [1, 3, 100] as const) {
+        assert.deepEqual(await pool.map((x: unknown) => x, items, { chunkSize }), items);
+      }
+      const many = Array.from({ length: 10_000 }, (_, n) => n);
+      assert.deepEqual(
+        await pool.map((x: number) => -x, many),
+        many.map((x) => -x),
+      );
+      assert.deepEqual(
+        await pool.map(() => {}, many),
+        many.map(() => undefined),
+      );
+      assert.deepEqual(
+        await pool.map((x: number) => (x % 2 === 0 ? x : String(x)), many),
+        many.map((x) => (x % 2 === 0 ? x : String(x))),
+      );
+    }));
+
+  test("a result is as it was when its task ended, though a later task of the chunk changes it", () =>
+    withPool(1, {}, async (pool) => {
+      const list: number[] = [];
+      const grown = await pool.map((x: number) => (list.push(x), list), [1, 2, 3], { chunkSize: 3 });
+      assert.deepEqual(grown, [[1], [1, 2], [1, 2, 3]]);
+    }));
+
+  test("what one call changes in what its function captured, no other call sees; a captured variable is sent as it is now", () =>
+    withPool(1, {}, async (pool) => {
+      const list = [0];
+      let count = 1;
+      const grow = (): number => list.push(1) + count++ * 10;
+      assert.deepEqual(await Promise.all([pool.submit(grow), pool.submit(grow)]), [12, 12]);
+      count = 2;
+      list.push(5);
+      assert.equal(await pool.submit(grow), 23);
+      assert.deepEqual(list, [0, 5]);
+      let later = 1;
+      const first = pool.submit(() => later);
+      later = 2;
+      assert.deepEqual([await first, await pool.submit(() => later)], [1, 2]);
+    }));
+
+  test("an initializer runs once in each worker, and what it returns is the task's state; worker and task have ids", () =>
+    withPool(2, { initializer: async (a: number) => ({ sum: a + 1 }), initArgs: [41] }, async (pool) => {
+      const seen = await pool.map(async () => {
+        const { id, workerId, state, signal } = currentTask<{ sum: number; calls?: number }>()!;
+        state.calls = (state.calls ?? 0) + 1;
+        return { id, workerId, sum: state.sum, aborted: signal.aborted };
+      }, [1, 2, 3, 4]);
+      assert.deepEqual(new Set(seen.map(({ sum }) => sum)), new Set([42]));
+      assert.equal(new Set(seen.map(({ id }) => id)).size, 4);
+      assert.ok(seen.every(({ workerId }) => workerId === 1 || workerId === 2));
+      assert.ok(seen.every(({ aborted }) => !aborted));
+      assert.equal(currentTask(), null);
+    }));
+
+  test("a Task tells its id, state, times and worker", () =>
+    withPool(1, {}, async (pool) => {
+      const before = Date.now() - 1000;
+      const first = pool.submit(() => sleep(20));
+      const second = pool.submit(() => process.pid);
+      assert.ok(second.id > first.id);
+      assert.deepEqual(
+        [second.state, second.startedAt, second.finishedAt, second.workerPid],
+        ["queued", undefined, undefined, undefined],
+      );
+      assert.equal(await second, second.workerPid);
+      assert.equal(second.state, "done");
+      assert.ok(
+        second.startedAt! > before && second.finishedAt! >= second.startedAt! && second.finishedAt! < Date.now() + 1000,
+      );
+      assert.equal(second.cancel(), false);
+      assert.ok(first instanceof Promise && Object.getPrototypeOf(first.then(() => {})) === Promise.prototype);
+    }));
+
+  test("the higher priority goes first, the first come within one; maps of one priority share the workers", () =>
+    withPool(1, {}, async (pool) => {
+      const order: string[] = [];
+      const note = (what: string) => (): void => void order.push(what);
+      const gate = pool.submit(() => sleep(50));
+      const all = [
+        pool.submit(() => {}, [], { priority: -1 }).then(note("low")),
+        pool.submit(() => {}, [], {}).then(note("first")),
+        pool.submit(() => {}).then(note("second")),
+        pool.map(() => {}, [1], { priority: 5 }).then(note("map")),
+        pool.submit(() => {}, [], { priority: 9 }).then(note("high")),
+      ];
+      await gate;
+      await Promise.all(all);
+      assert.deepEqual(order, ["high", "map", "first", "second", "low"]);
+    }));
+
+  test("maxTasksPerChild counts items, not chunks, and a worker is replaced after them", () =>
+    withPool(1, { maxTasksPerChild: 4 }, async (pool) => {
+      const pids = await pool.map(() => process.pid, Array.from({ length: 12 }), { chunkSize: 3 });
+      const counts = new Map<number, number>();
+      for (const pid of pids) counts.set(pid, (counts.get(pid) ?? 0) + 1);
+      assert.deepEqual([...counts.values()], [4, 4, 4]);
+    }));
+
+  test("a worker that uses more than maxMemoryPerChildBytes is replaced once its task is done", () =>
+    withPool(1, { maxMemoryPerChildBytes: 250 * 2 ** 20 }, async (pool) => {
+      const [lean] = await pool.map(() => process.pid, [0]);
+      const hoard = (): number => {
+        Object.assign(globalThis, { kept: Buffer.alloc(300 * 2 ** 20, 1) });
+        return process.pid;
+      };
+      assert.equal(await pool.submit(hoard), lean);
+      assert.notEqual(await pool.submit(() => process.pid), lean);
+    }));
+
+  test("resize() changes the number of workers; idle ones end after idleTimeoutMs and come back when needed", async () => {
+    await withPool(1, {}, async (pool) => {
+      pool.resize(3);
+      assert.equal(pool.size, 3);
+      // Each of three tasks waits for the other two: they run at once, or never.
+      const { mkdtempSync, readdirSync, rmSync, writeFileSync } = await import("node:fs");
+      const folder = mkdtempSync("/tmp/resize-");
+      const meet = async (name: string): Promise<number> => {
+        writeFileSync(`${folder}/${name}`, "");
+        while (readdirSync(folder).length < 3) await sleep(1);
+        return process.pid;
+      };
+      const pids = await pool.map(meet, ["a", "b", "c"], { chunkSize: 1, timeoutMs: 15_000 });
+      assert.equal(new Set(pids).size, 3);
+      rmSync(folder, { recursive: true });
+      pool.resize(1);
+      assert.equal(pool.size, 1);
+      assert.equal(await pool.submit(() => 1), 1);
+    });
+    await withPool(2, { idleTimeoutMs: 1 }, async (pool) => {
+      const first = await pool.submit(() => process.pid);
+      while (pool.statistics().workers.length > 0) await sleep(1);
+      assert.notEqual(await pool.submit(() => process.pid), first);
+    });
+  });
+
+  test("statistics() count what was done, and time it", () =>
+    withPool(2, { name: "counted" }, async (pool) => {
+      await pool.map((x: number) => x, [1, 2, 3]);
+      await pool.submit(() => sleep(20));
+      await assert.rejects(pool.submit(() => Promise.reject(new Error("no"))));
+      const { name, done, failed, queued, running, cancelled, retried, workers, waitMs, runMs } = pool.statistics();
+      assert.deepEqual(
+        { name, done, failed, queued, running, cancelled, retried },
+        { name: "counted", done: 4, failed: 1, queued: 0, running: 0, cancelled: 0, retried: 0 },
+      );
+      assert.equal(
+        workers.reduce((sum, { tasksDone }) => sum + tasksDone, 0),
+        5,
+      );
+      assert.ok(runMs.p99! >= 20 && waitMs.p50! >= 0 && runMs.p50! <= runMs.p99!);
+      for (const { busyShare, restarts } of workers) assert.ok(busyShare >= 0 && busyShare <= 1 && restarts === 0);
+    }));
+
+  test("close() lets what is there finish and takes nothing more; join() is for afterwards, within its limits", async () => {
+    const pool = new Pool(1, { startMethod: method });
+    await assert.rejects(pool.join(), { code: "ERR_MP_INVALID_STATE" });
+    const slow = pool.submit(() => sleep(100).then(() => "done"));
+    pool.close();
+    pool.close();
+    await assert.rejects(
+      pool.submit(() => 1),
+      (error) => error instanceof ClosedError,
+    );
+    await assert.rejects(
+      pool.map(() => 1, [1]),
+      { code: "ERR_MP_CLOSED" },
+    );
+    await assert.rejects(pool.imap(() => 1, [1]).next(), { code: "ERR_MP_CLOSED" });
+    await assert.rejects(pool.join({ timeoutMs: 1 }), (error) => error instanceof TimeoutError);
+    assert.equal(slow.state === "queued" || slow.state === "running", true);
+    await pool.join();
+    assert.equal(await slow, "done");
+    await pool[Symbol.asyncDispose]();
+  });
+
+  test("terminate() cancels all, ends busy loops, and resolves when the workers are gone", async () => {
+    const pool = new Pool(2, { startMethod: method });
+    const busy = pool.submit(() => {
+      for (;;);
+    });
+    const waiting = pool.map(() => sleep(60_000), [1, 2, 3, 4, 5]);
+    const unheard = pool.submit(() => 1); // Nobody listens: that is no unhandled rejection.
+    await pool.submit(() => 1, [], { priority: 1 }).catch(() => {});
+    const ended = pool.terminate();
+    await assert.rejects(busy, { code: "ERR_MP_CANCELLED" });
+    await assert.rejects(waiting, { code: "ERR_MP_CANCELLED" });
+    await ended;
+    assert.equal(unheard.state, "cancelled");
+    assert.equal(pool.statistics().workers.length, 0);
+  });
+
+  test("ProcessPoolExecutor: submit, map of several iterables, shutdown", async () => {
+    const executor = new ProcessPoolExecutor(2, { startMethod: method });
+    assert.equal(await executor.submit((a: number, b: number) => a ** b, 2, 10), 1024);
+    const rows: string[] = [];
+    for await (const row of executor.map((a: number, b: string) => a + b, [1, 2, 3], slowly(["a", "b"])))
+      rows.push(row);
+    assert.deepEqual(rows, ["1a", "2b"]);
+    const running = executor.submit(() => sleep(100).then(() => 1));
+    while (running.state !== "running") await sleep(1);
+    const others = Array.from({ length: 5 }, () => executor.submit(() => sleep(100)));
+    await executor.shutdown({ cancelFutures: true });
+    assert.equal(await running, 1);
+    const states = others.map(({ state }) => state);
+    assert.equal(states.filter((state) => state === "cancelled").length >= 4, true, String(states));
+    await Promise.allSettled(others);
+    await assert.rejects(
+      executor.submit(() => 1),
+      { code: "ERR_MP_CLOSED" },
+    );
+    const other = new ProcessPoolExecutor(1, { startMethod: method });
+    const stuck = other.submit(() => {
+      for (;;);
+    });
+    await other.killWorkers();
+    await assert.rejects(stuck, { code: "ERR_MP_CANCELLED" });
+  });
+
+  test("preload is imported before the initializer; affinity binds each worker to its processors", async () => {
+    const module = new URL("../modules/preloaded.js", import.meta.url);
+    await withPool(1, { preload: [module], initializer: () => Object.keys(globalThis).length }, async (pool) => {
+      assert.equal(typeof (await pool.submit(() => currentTask()!.state)), "number");
+    });
+    if (method === "spawn") return; // The addon is there with the other method for certain.
+    await withPool(2, { affinity: [0] }, async (pool) => {
+      const { readFileSync } = await import("node:fs");
+      const allowed = (): string => /Cpus_allowed_list:\s*(\S+)/.exec(readFileSync("/proc/self/status", "utf8"))![1]!;
+      assert.deepEqual(await pool.map(allowed, [1, 2]), ["0", "0"]);
+    });
+  });
+});
+
+test("options of the wrong kind are refused at the door, by name", async () => {
+  const refused = { code: "ERR_MP_INVALID_ARGUMENT" };
+  assert.throws(() => new Pool(0), refused);
+  assert.throws(() => new Pool(1.5), refused);
+  assert.throws(() => new Pool(1, { retries: -1 }), refused);
+  assert.throws(() => new Pool(1, { affinity: [] }), refused);
+  assert.throws(() => new Pool(1, { unknown: 1 } as never), refused);
+  const pool = new Pool(1);
+  await assert.rejects(pool.submit("no function" as unknown as () => void), refused);
+  await assert.rejects(
+    pool.submit(() => 1, 5 as never),
+    refused,
+  );
+  await assert.rejects(
+    pool.map(() => 1, 5 as never),
+    refused,
+  );
+  await assert.rejects(
+    pool.map(() => 1, [1], { chunkSize: 0 }),
+    refused,
+  );
+  await assert.rejects(pool.imap(() => 1, [1], { buffer: 0 }).next(), refused);
+  await assert.rejects(
+    pool.map(() => 1, [1], { buffer: 1 } as never),
+    refused,
+  );
+  await assert.rejects(
+    pool.submit(() => pool.size),
+    { code: "ERR_MP_UNSERIALIZABLE" },
+  );
+  await pool.terminate();
+});

@@ -1,0 +1,235 @@
+/** What goes in and comes out of a map: bounded, in order, told as it goes. */
+import assert from "node:assert/strict";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { after, before, test } from "node:test";
+import { Pool, type Progress, type TaskEvent } from "#src/index.js";
+import { leaveNothingBehind } from "../support/leaks.ts";
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+leaveNothingBehind();
+
+let pool: Pool;
+before(() => (pool = new Pool(2)));
+after(async () => {
+  pool.close();
+  await pool.join({ timeoutMs: 10_000 });
+});
+
+test("an infinite generator is read no further than the buffer, and told when nobody reads on", async () => {
+  let read = 0;
+  let returned = false;
+  function* forever(): Generator<number> {
+    try {
+      for (;;) yield read++;
+    } finally {
+      returned = true;
+    }
+  }
+  const seen: number[] = [];
+  for await (const x of pool.imap((n: number) => n, forever(), { buffer: 10 })) {
+    seen.push(x);
+    assert.ok(read <= seen.length + 10, `${read} read, ${seen.length} taken`);
+    await sleep(1);
+    if (seen.length === 50) break;
+  }
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 50 }, (_, n) => n),
+  );
+  assert.equal(returned, true);
+  read = 0;
+  for await (const x of pool.imapUnordered(async (n: number) => n, forever())) if (x >= 100) break;
+  assert.ok(read <= 2048, `${read} items were read`);
+});
+
+test("an async iterable is read no further than the buffer either", async () => {
+  let read = 0;
+  let returned = false;
+  async function* forever(): AsyncGenerator<number> {
+    try {
+      for (;;) yield read++;
+    } finally {
+      returned = true;
+    }
+  }
+  let taken = 0;
+  for await (const x of pool.imap((n: number) => n, forever(), { buffer: 6, chunkSize: 2 })) {
+    assert.equal(x, taken++);
+    await sleep(1);
+    assert.ok(read <= taken + 7, `${read} read, ${taken} taken`);
+    if (taken === 30) break;
+  }
+  while (!returned) await sleep(1);
+});
+
+test("an input that throws: map rejects with it, imap gives what came before and then rejects with it", async () => {
+  class Broken extends Error {}
+  function* items(): Generator<number> {
+    yield 1;
+    yield 2;
+    throw new Broken("input");
+  }
+  async function* later(): AsyncGenerator<number> {
+    yield* items();
+  }
+  for (const input of [items, later]) {
+    await assert.rejects(
+      pool.map((x: number) => x, input()),
+      (error) => error instanceof Broken,
+    );
+    const seen: number[] = [];
+    await assert.rejects(
+      async () => {
+        for await (const x of pool.imap((n: number) => n * 10, input())) seen.push(x);
+      },
+      (error) => error instanceof Broken,
+    );
+    assert.deepEqual(seen, [10, 20]);
+  }
+  assert.equal(await pool.submit(() => "goes on"), "goes on");
+});
+
+test("imap: an error ends the loop at its place; with collect the others come first, then an AggregateError", async () => {
+  const odd = (n: number): number => {
+    if (n % 2 === 0) throw new Error(`even ${n}`);
+    return n;
+  };
+  const seen: number[] = [];
+  await assert.rejects(async () => {
+    for await (const x of pool.imap(odd, [1, 3, 4, 5], { chunkSize: 1 })) seen.push(x);
+  }, /even 4/);
+  assert.ok(seen.length <= 2);
+  for (const call of ["imap", "imapUnordered"] as const) {
+    const all: number[] = [];
+    const error = await (async () => {
+      for await (const x of pool[call](odd, [1, 2, 3, 4, 5], { onError: "collect" })) all.push(x);
+    })().catch((caught: unknown) => caught as AggregateError & { indexes: number[] });
+    assert.deepEqual(all.sort(), [1, 3, 5]);
+    assert.deepEqual((error as { indexes: number[] }).indexes, [1, 3]);
+  }
+});
+
+test("who takes only the first results and then closes and joins the pool does not wait for ever", async () => {
+  const own = new Pool(1);
+  const results = own.imap(
+    (n: number) => n,
+    Array.from({ length: 500 }, (_, n) => n),
+    { buffer: 4, chunkSize: 1 },
+  );
+  assert.equal((await results.next()).value, 0);
+  own.close();
+  await own.join({ timeoutMs: 10_000 });
+  let count = 1;
+  for await (const _ of results) count++;
+  assert.equal(count, 500); // Nothing is lost: it was kept for whoever would still come.
+});
+
+test("results are in order though tasks end out of order, and unordered ones come as they are done", async () => {
+  const items = [60, 1, 40, 1, 20, 1];
+  const inOrder: number[] = [];
+  for await (const x of pool.imap(async (ms: number) => (await new Promise((r) => setTimeout(r, ms)), ms), items))
+    inOrder.push(x);
+  assert.deepEqual(inOrder, items);
+  const asDone: number[] = [];
+  for await (const x of pool.imapUnordered(
+    async (ms: number) => (await new Promise((r) => setTimeout(r, ms)), ms),
+    [200, 1, 1],
+    { chunkSize: 1 },
+  ))
+    asDone.push(x);
+  assert.equal(asDone.at(-1), 200);
+});
+
+test("short tasks are batched, long ones are not, and a long one among short ones does not hold up the others", async () => {
+  const many = Array.from({ length: 20_000 }, (_, n) => n);
+  const work = async (n: number): Promise<number> => {
+    if (n === 9_000) await new Promise((resolve) => setTimeout(resolve, 300));
+    return n;
+  };
+  let before = 0;
+  for await (const n of pool.imapUnordered(work, many)) {
+    if (n === 9_000) break;
+    before++;
+  }
+  // What was in its chunk, or in reach of the buffer, may wait for it: not the half of the input.
+  assert.ok(before > 15_000, `${before} came before the long one`);
+});
+
+test("an abort rejects a map with the signal's reason, and the pool goes on", async () => {
+  const controller = new AbortController();
+  const mapped = pool.map(() => new Promise(() => {}), [1, 2, 3], { signal: controller.signal });
+  const streamed = pool.imap(() => new Promise(() => {}), [1, 2, 3], { signal: controller.signal }).next();
+  setTimeout(() => controller.abort("enough"), 30);
+  await assert.rejects(mapped, (reason) => reason === "enough");
+  await assert.rejects(streamed, (reason) => reason === "enough");
+  await assert.rejects(
+    pool.map(() => 1, [1], { signal: controller.signal }),
+    (reason) => reason === "enough",
+  );
+  await assert.rejects(
+    pool.submit(() => 1, [], { signal: controller.signal }),
+    (reason) => reason === "enough",
+  );
+  assert.equal(await pool.submit(() => 1), 1);
+});
+
+test("progress is told to a callback, the last time at the end; nothing is shown in a pipe", async () => {
+  const told: Progress[] = [];
+  const fail = (n: number): number => {
+    if (n === 3) throw new Error("three");
+    return n;
+  };
+  await assert.rejects(
+    pool.map(fail, [1, 2, 3, 4], { onError: "collect", progress: (progress) => void told.push(progress) }),
+  );
+  const { done, failed, total, ended, leftMs } = told.at(-1)!;
+  assert.deepEqual({ done, failed, total, ended, leftMs }, { done: 3, failed: 1, total: 4, ended: true, leftMs: 0 });
+  assert.equal(told.filter((progress) => progress.ended).length, 1);
+  assert.deepEqual(await pool.map((n: number) => n, [1], { progress: true }), [1]);
+});
+
+test("a progress callback that throws fails its map with that error, and nothing else", async () => {
+  const oops = (): never => {
+    throw new RangeError("callback");
+  };
+  const other = pool.map((n: number) => n, [1, 2, 3]);
+  await assert.rejects(
+    pool.map((n: number) => n, [1, 2, 3], { progress: oops }),
+    { message: "callback" },
+  );
+  await assert.rejects(
+    pool.map(async (n: number) => new Promise((r) => setTimeout(r, n)), [150, 150, 150, 150], { progress: oops }),
+    { message: "callback" },
+  );
+  assert.deepEqual(await other, [1, 2, 3]);
+  assert.equal(await pool.submit(() => 1), 1);
+});
+
+test("events tell what happens to tasks and workers, to whoever listens", async () => {
+  const heard: string[] = [];
+  const listeners = ["task:queued", "task:started", "task:done", "task:failed", "worker:started", "worker:ended"].map(
+    (what) => {
+      const listener = (event: unknown): void => void heard.push(`${what} ${(event as TaskEvent).pool}`);
+      subscribe(`node-multiprocessing:pool:${what}`, listener);
+      return { what, listener };
+    },
+  );
+  const own = new Pool(1, { name: "told" });
+  await own.submit(() => 1);
+  await own.map((n: number) => n, [1, 2]);
+  await assert.rejects(own.submit(() => Promise.reject(new Error("x"))));
+  own.close();
+  await own.join();
+  for (const { what, listener } of listeners) unsubscribe(`node-multiprocessing:pool:${what}`, listener);
+  const counts = Object.fromEntries(
+    listeners.map(({ what }) => [what, heard.filter((line) => line === `${what} told`).length]),
+  );
+  assert.deepEqual(counts, {
+    "task:queued": 4,
+    "task:started": 4,
+    "task:done": 3,
+    "task:failed": 1,
+    "worker:started": 1,
+    "worker:ended": 1,
+  });
+});
