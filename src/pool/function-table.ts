@@ -105,7 +105,7 @@ function cannotChange(target: Target, keepAlive: readonly object[]): boolean {
   const captured = capture(target as AnyFunction);
   // The same answer twice: found to be settled, so that none of its variables can be assigned any more.
   if ("why" in captured || capture(target as AnyFunction) !== captured) return false;
-  const variables = variablesOf(captured);
+  const variables = variablesOf(target as AnyFunction, captured);
   return (
     Array.isArray(variables) &&
     variables.every((variable) => {

@@ -191,13 +191,13 @@ export const tell = {
   },
 } as const;
 
-function blob(reader: Reader): Buffer {
+function blob(reader: Reader): Uint8Array {
   return reader.bytes(reader.uint());
 }
 
 /** @throws {MalformedMessageError} */
 export function readAtWorker(message: Uint8Array, worker: WorkerSide): void {
-  const reader = new Reader(message);
+  const reader = new Reader(message, 0, message.length);
   while (reader.left > 0) {
     const what = reader.byte();
     switch (what) {
@@ -250,7 +250,7 @@ export function readAtWorker(message: Uint8Array, worker: WorkerSide): void {
 
 /** @throws {MalformedMessageError} */
 export function readAtPool(message: Uint8Array, pool: PoolSide): void {
-  const reader = new Reader(message);
+  const reader = new Reader(message, 0, message.length);
   while (reader.left > 0) {
     const what = reader.byte();
     switch (what) {

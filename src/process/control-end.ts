@@ -15,6 +15,8 @@ const retryMs = 0.2;
 
 export class ControlEnd {
   readonly #descriptor: number;
+  /** The owner has gone, and the descriptor may be another file's by now. */
+  #closed = false;
 
   constructor(descriptor: number) {
     this.#descriptor = descriptor;
@@ -38,12 +40,16 @@ export class ControlEnd {
       for (const { payload } of reader.push(chunk)) onMessage(payload);
     });
     socket.on("error", () => {}); // The owner has gone: this process ends with it.
+    socket.on("close", () => {
+      this.#closed = true;
+    });
     // Not destroyed, since the descriptor is still written to.
     return () => void socket.pause().unref();
   }
 
   /** Nothing happens when the owner has gone: nobody is left to hear it. */
   send(kind: FrameKind, ...parts: readonly Uint8Array[]): void {
+    if (this.#closed) return;
     try {
       let length = 0;
       for (const part of parts) length += part.length;

@@ -59,7 +59,10 @@ forEachStartMethod((_context, method) => {
       assert.deepEqual(ordered, [1, 4, 9, 16, 25]);
       const some: number[] = [];
       for await (const x of pool.imapUnordered((n: number) => n * n, slowly([1, 2, 3]))) some.push(x);
-      assert.deepEqual(some.sort(), [1, 4, 9]);
+      assert.deepEqual(
+        some.sort((a, b) => a - b),
+        [1, 4, 9],
+      );
     }));
 
   test("every kind of result keeps its value, in whatever chunk it travels", () =>
