@@ -14,6 +14,7 @@ import { smoothedMs } from "./chunk-size.ts";
 import type { Crew } from "./crew.ts";
 import { workerExited, type Death } from "./death.ts";
 import type { Chunk } from "./map-job.ts";
+import type { Decoding } from "./protocol.ts";
 import { unpack } from "./packing.ts";
 import type { CheckedPoolOptions } from "./pool-options.ts";
 import type { Tally } from "./pool-statistics.ts";
@@ -53,7 +54,7 @@ export class Answers implements WorkerOwner {
 
   initializerFailed(_worker: Worker, error: Uint8Array): void {
     const failed = (why: unknown): void => this.#owner.crew.initializerFailed(why);
-    decode(error).then(failed, failed);
+    decode(error.slice()).then(failed, failed);
   }
 
   memory(worker: Worker, bytes: number): void {
@@ -80,30 +81,31 @@ export class Answers implements WorkerOwner {
     work.state = "running";
     work.startedAt = performance.now();
     work.workerPid = worker.pid;
+    work.runner = worker;
     tally.started(work.id, work.fn!.name, worker, work.startedAt - work.queuedAt);
   }
 
-  answered(worker: Worker, call: Call, ok: boolean, bytes: Uint8Array, runMs: number): void {
+  answered(worker: Worker, call: Call, ok: boolean, bytes: Uint8Array, runMs: number): Decoding {
     const { timing } = call.fn!;
     timing.taskMs = smoothedMs(timing.taskMs, runMs, 1);
     this.#ran(worker, runMs, 1);
-    if (call.isSettled) return;
+    if (call.isSettled) return undefined;
     this.started(worker, call);
     if (needsModules(bytes)) {
-      decode(bytes).then(
+      return decode(bytes.slice()).then(
         (value) => this.settle(call, ok, value, worker),
         (error: unknown) => this.settle(call, false, error, worker),
       );
-      return;
     }
     let value: unknown;
     try {
       value = decodeSync(bytes);
     } catch (error) {
       this.settle(call, false, error, worker);
-      return;
+      return undefined;
     }
     this.settle(call, ok, value, worker);
+    return undefined;
   }
 
   #ran(worker: Worker, runMs: number, count: number): void {
@@ -135,38 +137,39 @@ export class Answers implements WorkerOwner {
     runMs: number,
     form: number,
     bytes: Uint8Array,
-  ): void {
+  ): Decoding {
     const { job } = chunk;
     job.measured(runMs, count);
     this.#ran(worker, runMs, count);
-    if (job.isOver || chunk.condemned === offset) return;
+    if (job.isOver || chunk.condemned === offset) return undefined;
     const fail = (error: unknown): void => {
       for (let at = offset; at < offset + count; at++) job.fail(chunk.start + at, chunk.firstTaskId + at, error);
     };
     try {
       const values = unpack(form, count, bytes);
-      if (!(values instanceof Promise)) job.succeed(chunk, offset, values);
-      else values.then((made) => job.succeed(chunk, offset, made), fail);
+      if (values instanceof Promise) return values.then((made) => job.succeed(chunk, offset, made), fail);
+      job.succeed(chunk, offset, values);
     } catch (error) {
       fail(error);
     }
+    return undefined;
   }
 
-  fault(worker: Worker, chunk: Chunk, offset: number, error: Uint8Array, runMs: number): void {
+  fault(worker: Worker, chunk: Chunk, offset: number, error: Uint8Array, runMs: number): Decoding {
     const { job } = chunk;
     job.measured(runMs, 1);
     this.#ran(worker, runMs, 1);
-    if (job.isOver || chunk.condemned === offset) return;
+    if (job.isOver || chunk.condemned === offset) return undefined;
     const fail = (value: unknown): void => job.fail(chunk.start + offset, chunk.firstTaskId + offset, value);
     if (needsModules(error)) {
-      decode(error).then(fail, fail);
-      return;
+      return decode(error.slice()).then(fail, fail);
     }
     try {
       fail(decodeSync(error));
     } catch (problem) {
       fail(problem);
     }
+    return undefined;
   }
 
   /** The one at work has run past its limit; answers why it is to end. */
@@ -188,48 +191,46 @@ export class Answers implements WorkerOwner {
 
   /** Sorts out what a dead worker had been given. */
   #died(worker: Worker, status: ExitStatus, cause: unknown): void {
+    const { pid, id, lastTask } = worker;
+    const death: Death = { pool: this.#owner.options.name, workerId: id, pid, status, cause };
     const assigned = worker.assigned.splice(0);
-    const death: Death = {
-      pool: this.#owner.options.name,
-      workerId: worker.id,
-      pid: worker.pid,
-      status,
-      cause,
-    };
-    const head = assigned[0];
     const back: Call[] = [];
-    if (head?.kind === "chunk") {
-      this.#chunkDied(worker, head, death);
-      assigned.shift();
-    } else if (head !== undefined) {
-      const batch = assigned.splice(
-        0,
-        assigned.findIndex((work) => work.kind === "call" && work.isLastOfBatch) + 1,
-      ) as Call[];
-      back.push(...this.#batchDied(worker, batch, death));
-    }
+    const unknown = lastTask === undefined ? this.#guess(worker, assigned, death) : [];
+    for (const work of unknown) if (work.kind === "call") back.push(work);
     for (const work of assigned) {
-      if (work.kind === "call") back.push(work);
-      else work.job.giveBack(work, work.done, work.careful);
+      if (unknown.includes(work)) continue;
+      if (work.kind === "chunk") this.#chunkDied(work, lastTask, death);
+      else if ((work.id | 0) !== lastTask) back.push(work);
+      else if (!work.isSettled) this.#charge(worker, work, death);
     }
     this.#owner.takeBack(back.filter((call) => !call.isSettled));
   }
 
-  /** Answers those that are to be tried again at once, since they were not begun, or nobody knows which was. */
-  #batchDied(worker: Worker, batch: readonly Call[], death: Death): Call[] {
-    const { leavingTaskId, hasBegun, killedByPool } = worker;
-    if (!hasBegun || leavingTaskId === 0) return [...batch];
-    const head = batch[0]!;
-    const known = head.careful || batch.length === 1 || (killedByPool && head.isSettled);
-    const culprit =
-      leavingTaskId === undefined ? (known ? head : undefined) : batch.find(({ id }) => id === leavingTaskId);
-    if (culprit === undefined) {
-      // Some may have been done and not told. The next time each is told before the next begins.
-      for (const call of batch) call.careful = true;
-      return [...batch];
+  /**
+   * Without shared memory nobody knows for certain which task was running. It was the first that is not answered where
+   * each was told before the next began; in a batch of short ones it may have been any: then all are tried again, the
+   * careful way, at nobody's expense. Answers what it has dealt with: calls to be tried again, and chunks.
+   */
+  #guess(worker: Worker, assigned: (Call | Chunk)[], death: Death): (Call | Chunk)[] {
+    const head = assigned[0];
+    if (head === undefined) return [];
+    if (head.kind === "chunk") {
+      const { done, items, careful, cancelled, condemned } = head;
+      const isKnown =
+        careful || items.length - done === 1 || (worker.killedByPool && (cancelled || condemned === done));
+      if (isKnown) this.#chunkDied(head, (head.firstTaskId + done) | 0, death);
+      else head.job.giveBack(head, done, items.length, true);
+      return [head];
     }
-    if (!culprit.isSettled) this.#charge(worker, culprit, death);
-    return batch.filter((call) => call !== culprit);
+    const size = assigned.findIndex((work) => work.kind === "call" && work.isLastOfBatch) + 1;
+    if (head.careful || size === 1 || (worker.killedByPool && head.isSettled)) {
+      if (!head.isSettled) this.#charge(worker, head, death);
+      assigned.shift();
+      return [];
+    }
+    const batch = assigned.slice(0, size) as Call[]; // A batch is of calls only.
+    for (const call of batch) call.careful = true;
+    return batch;
   }
 
   #charge(worker: Worker, call: Call, death: Death): void {
@@ -250,19 +251,17 @@ export class Answers implements WorkerOwner {
     after(retryDelayMs(call.deaths), again, { ref: false });
   }
 
-  #chunkDied(worker: Worker, chunk: Chunk, death: Death): void {
-    const { leavingTaskId, hasBegun, killedByPool } = worker;
+  #chunkDied(chunk: Chunk, lastTask: number | undefined, death: Death): void {
     const { job, items, done, careful } = chunk;
-    const known =
-      careful || items.length - done === 1 || (killedByPool && (chunk.cancelled || chunk.condemned === done));
-    const isCulprit = leavingTaskId === undefined ? known : leavingTaskId === chunk.firstTaskId + done;
-    if (!hasBegun || leavingTaskId === 0) job.giveBack(chunk, done, careful);
-    else if (!isCulprit) job.giveBack(chunk, done, true);
-    else {
-      if (!job.isOver && chunk.condemned !== done) this.#chargeItem(chunk, done, death);
-      job.inFlight--;
-      job.giveBack(chunk, done + 1, false);
+    const at = lastTask === undefined || lastTask === 0 ? -1 : (lastTask - chunk.firstTaskId) | 0;
+    if (at < done || at >= items.length) {
+      job.giveBack(chunk, done, items.length, careful);
+      return;
     }
+    if (!job.isOver && chunk.condemned !== at) this.#chargeItem(chunk, at, death);
+    job.inFlight--;
+    job.giveBack(chunk, at + 1, items.length, careful);
+    job.giveBack(chunk, done, at, careful); // They had been done, and not been told.
   }
 
   #chargeItem(chunk: Chunk, offset: number, death: Death): void {

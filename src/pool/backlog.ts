@@ -36,17 +36,15 @@ export class Backlog {
   /** They were handed out, and come before all others of their priority. */
   takeBack(calls: readonly Call[]): void {
     for (const call of calls.toReversed()) {
-      call.state = "queued";
+      call.backInQueue();
       call.isHandedOut = false;
-      call.startedAt = undefined;
-      call.workerPid = undefined;
       this.#queuedCalls++;
       this.#queue.unshift(call, call.priority);
     }
   }
 
   delay(call: Call, on: boolean): void {
-    call.state = "queued";
+    call.backInQueue();
     if (on) this.#delayed.add(call);
     else this.#delayed.delete(call);
   }

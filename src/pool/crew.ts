@@ -16,6 +16,7 @@ import { events, type WorkerEvent } from "./pool-events.ts";
 import type { CheckedPoolOptions } from "./pool-options.ts";
 import { mostFailedStarts, mostKilledStarts, restartDelayMs } from "./restart-policy.ts";
 import { Worker, type WorkerOwner } from "./worker.ts";
+import { linkToWorker } from "./worker-link.ts";
 import { runWorker, type WorkerSettings } from "./worker-program.ts";
 
 interface Slot {
@@ -114,7 +115,9 @@ export class Crew {
   #start(slot: Slot): void {
     const { name, startMethod, preload, affinity, maxMemoryPerChildBytes, cancelGraceMs } = this.#options;
     const each = affinity?.[(slot.id - 1) % affinity.length];
+    const link = linkToWorker();
     const settings: WorkerSettings = {
+      link: link.workerEnd,
       workerId: slot.id,
       preload,
       initializer: this.#initializer,
@@ -128,7 +131,7 @@ export class Crew {
       daemon: true,
       killGraceMs: cancelGraceMs,
     });
-    const worker = new Worker(slot.id, process as never, this.#listener);
+    const worker = new Worker(slot.id, process as never, link, this.#listener);
     slot.worker = worker;
     worker.start().then(
       () => {

@@ -205,13 +205,10 @@ export class MapJob {
     }
   }
 
-  /** The items from `offset` on were not begun, or not finished, through no fault of theirs. */
-  giveBack(chunk: Chunk, offset: number, careful: boolean): void {
-    this.inFlight -= chunk.items.length - offset;
-    if (!this.isOver && offset < chunk.items.length) {
-      const piece = cut(chunk, offset, chunk.items.length);
-      this.#pieces.unshift(careful ? { ...piece, careful } : piece);
-    }
+  /** The items from `from` up to `to` were not begun, or not told, through no fault of theirs. */
+  giveBack(chunk: Chunk, from: number, to: number, careful: boolean): void {
+    this.inFlight -= to - from;
+    if (!this.isOver && from < to) this.#pieces.unshift({ ...cut(chunk, from, to), careful });
     this.#owner.wake(this);
   }
 

@@ -49,7 +49,7 @@ export function unpack(
       return Array.from(doubles);
     }
     case packing.values:
-      if (needsModules(bytes)) return decode(bytes).then((values) => checked(values, count));
+      if (needsModules(bytes)) return decode(bytes.slice()).then((values) => checked(values, count));
       return checked(decodeSync(bytes), count);
     default:
       throw new MalformedMessageError(`Cannot read a pool's message: no block of values has the form ${form}`);

@@ -80,12 +80,15 @@ export interface WorkerSide {
   stop(): void;
 }
 
+/** Until it is settled, what the message refers to must be there. */
+export type Decoding = Promise<unknown> | undefined;
+
 export interface PoolSide {
   ready(): void;
   failed(error: Uint8Array): void;
-  result(taskId: number, runMs: number, ok: boolean, bytes: Uint8Array): void;
-  block(chunkId: number, offset: number, count: number, runMs: number, form: number, bytes: Uint8Array): void;
-  fault(chunkId: number, offset: number, runMs: number, error: Uint8Array): void;
+  result(taskId: number, runMs: number, ok: boolean, bytes: Uint8Array): Decoding;
+  block(chunkId: number, offset: number, count: number, runMs: number, form: number, bytes: Uint8Array): Decoding;
+  fault(chunkId: number, offset: number, runMs: number, error: Uint8Array): Decoding;
   untouched(chunkId: number, offset: number): void;
   skipped(taskId: number): void;
   leaving(taskId: number): void;
@@ -249,19 +252,23 @@ export function readAtWorker(message: Uint8Array, worker: WorkerSide): void {
 }
 
 /** @throws {MalformedMessageError} */
-export function readAtPool(message: Uint8Array, pool: PoolSide): void {
+export function readAtPool(message: Uint8Array, pool: PoolSide): Decoding {
   const reader = new Reader(message, 0, message.length);
+  let last: Decoding;
+  const note = (decoding: Decoding): void => {
+    if (decoding !== undefined) last = last === undefined ? decoding : Promise.all([last, decoding]);
+  };
   while (reader.left > 0) {
     const what = reader.byte();
     switch (what) {
       case toPool.result:
-        pool.result(reader.uint(), reader.double(), reader.byte() === 1, blob(reader));
+        note(pool.result(reader.uint(), reader.double(), reader.byte() === 1, blob(reader)));
         break;
       case toPool.block:
-        pool.block(reader.uint(), reader.uint(), reader.uint(), reader.double(), reader.byte(), blob(reader));
+        note(pool.block(reader.uint(), reader.uint(), reader.uint(), reader.double(), reader.byte(), blob(reader)));
         break;
       case toPool.fault:
-        pool.fault(reader.uint(), reader.uint(), reader.double(), blob(reader));
+        note(pool.fault(reader.uint(), reader.uint(), reader.double(), blob(reader)));
         break;
       case toPool.untouched:
         pool.untouched(reader.uint(), reader.uint());
@@ -285,6 +292,7 @@ export function readAtPool(message: Uint8Array, pool: PoolSide): void {
         throw unknown(what);
     }
   }
+  return last;
 }
 
 function unknown(what: number): MalformedMessageError {

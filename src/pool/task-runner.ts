@@ -12,7 +12,14 @@ import { decode, decodeSync, needsModules } from "../wire/codec.ts";
 import { RunningTask, setRunning } from "./current-task.ts";
 import { MessageWriter } from "./message-writer.ts";
 import { pack, unpack } from "./packing.ts";
-import { tell, type CallMessage, type CancelMessage, type ChunkMessage, type FunctionMessage } from "./protocol.ts";
+import {
+  readAtWorker,
+  tell,
+  type CallMessage,
+  type CancelMessage,
+  type ChunkMessage,
+  type FunctionMessage,
+} from "./protocol.ts";
 import type { WorkerSide } from "./protocol.ts";
 import { WorkerFunctions, type AnyTarget } from "./worker-functions.ts";
 import type { PoolLink } from "./worker-link.ts";
@@ -31,9 +38,18 @@ const briefMs = 0.02;
 /** Nobody waits for more bytes than that to be sent. Arbitrary. */
 const mostBytes = 262_144;
 
+/** What came in one message; its bytes are needed until all of it is done. */
+interface Delivery {
+  left: number;
+  done: () => void;
+}
+
 type Unit =
-  | { readonly kind: "call"; readonly call: CallMessage }
-  | { readonly kind: "chunk"; readonly chunk: ChunkMessage; cancelled: boolean };
+  | { readonly kind: "call"; readonly call: CallMessage; readonly delivery: Delivery }
+  | { readonly kind: "chunk"; readonly chunk: ChunkMessage; readonly delivery: Delivery; cancelled: boolean };
+
+/** A larger message lies in memory of its own, and stays there until it is done with. */
+const largestCopied = 262_144;
 
 interface Options {
   readonly memoryIsLimited: boolean;
@@ -45,7 +61,10 @@ export class TaskRunner implements WorkerSide {
   readonly #functions: WorkerFunctions = new WorkerFunctions();
   readonly #result: { readonly root: "result"; readonly home: string };
   readonly #memoryEveryMs: number;
+  readonly #words: Int32Array;
+  readonly #at: number;
   readonly #queue: Unit[] = [];
+  #delivery: Delivery = { left: 0, done: () => {} };
   #unit: Unit | undefined;
   #task: RunningTask | null = null;
   #working = false;
@@ -54,6 +73,8 @@ export class TaskRunner implements WorkerSide {
   #flushedAt = 0;
   #turnedAt = 0;
   #toldMemoryAt = 0;
+  /** What the results refer to. */
+  #kept: object[] = [];
   /** Results of neighbours in a chunk that are not written yet. */
   #plain: unknown[] = [];
   #plainFrom = 0;
@@ -64,6 +85,8 @@ export class TaskRunner implements WorkerSide {
   constructor(link: PoolLink, { memoryIsLimited }: Options) {
     this.#link = link;
     this.#result = { root: "result", home: link.home };
+    this.#words = link.progress.words;
+    this.#at = link.progress.at;
     this.#memoryEveryMs = memoryIsLimited ? limitedMemoryEveryMs : memoryEveryMs;
     this.stopped = new Promise((resolve) => {
       this.#onStopped = resolve;
@@ -81,6 +104,27 @@ export class TaskRunner implements WorkerSide {
     this.#flush(performance.now());
   }
 
+  /** A message has come; the promise is settled when it is not needed any more. */
+  receive(message: Uint8Array): void | Promise<void> {
+    const delivery: Delivery = { left: 0, done: () => {} };
+    this.#delivery = delivery;
+    readAtWorker(message.length > largestCopied ? message : message.slice(), this);
+    if (delivery.left === 0) return undefined;
+    return new Promise((resolve) => {
+      delivery.done = resolve;
+    });
+  }
+
+  #add(unit: Unit): void {
+    this.#delivery.left++;
+    this.#queue.push(unit);
+    this.#wake();
+  }
+
+  #finished({ delivery }: Unit): void {
+    if (--delivery.left === 0) delivery.done();
+  }
+
   define(message: FunctionMessage): void {
     this.#functions.define(message);
   }
@@ -90,13 +134,11 @@ export class TaskRunner implements WorkerSide {
   }
 
   calls(calls: readonly CallMessage[]): void {
-    for (const call of calls) this.#queue.push({ kind: "call", call });
-    this.#wake();
+    for (const call of calls) this.#add({ kind: "call", call, delivery: this.#delivery });
   }
 
   chunk(chunk: ChunkMessage): void {
-    this.#queue.push({ kind: "chunk", chunk, cancelled: false });
-    this.#wake();
+    this.#add({ kind: "chunk", chunk, cancelled: false, delivery: this.#delivery });
   }
 
   cancel({ firstTaskId, count, reason }: CancelMessage): void {
@@ -115,6 +157,7 @@ export class TaskRunner implements WorkerSide {
       if (unit.kind === "chunk") unit.cancelled ||= hits(unit.chunk.firstTaskId);
       else if (hits(unit.call.taskId)) {
         this.#queue.splice(i, 1);
+        this.#finished(unit);
         tell.skipped(this.#out, unit.call.taskId);
       }
     }
@@ -130,7 +173,7 @@ export class TaskRunner implements WorkerSide {
     if (this.#working) return;
     this.#working = true;
     this.#turnedAt = performance.now();
-    void this.#work();
+    queueMicrotask(() => void this.#work()); // When the message has been read to its end.
   }
 
   async #work(): Promise<void> {
@@ -139,6 +182,7 @@ export class TaskRunner implements WorkerSide {
       const pending = unit.kind === "call" ? this.#call(unit.call) : this.#chunk(unit);
       if (pending !== undefined) await pending;
       this.#unit = undefined;
+      this.#finished(unit);
       const now = performance.now();
       if (now - this.#turnedAt >= turnMs) await this.#turn(now);
     }
@@ -155,11 +199,13 @@ export class TaskRunner implements WorkerSide {
   }
 
   #begin(taskId: number): void {
+    this.#words[this.#at] = taskId;
     this.#task = new RunningTask(taskId);
     setRunning(this.#task);
   }
 
   #end(): void {
+    this.#words[this.#at] = 0;
     this.#task = null;
     setRunning(null);
   }
@@ -214,7 +260,11 @@ export class TaskRunner implements WorkerSide {
     let done = ok;
     let bytes: Uint8Array;
     try {
-      bytes = ok ? encode(value, this.#result).bytes : reportError(value, this.#result);
+      if (ok) {
+        const encoded = encode(value, this.#result);
+        ({ bytes } = encoded);
+        this.#keep(encoded.keepAlive);
+      } else bytes = reportError(value, this.#result);
     } catch (error) {
       done = false;
       bytes = reportError(error, this.#result);
@@ -289,7 +339,8 @@ export class TaskRunner implements WorkerSide {
     const now = performance.now();
     const since = this.#writePlain(now);
     try {
-      const { form, bytes } = pack([value], this.#result);
+      const { form, bytes, keepAlive } = pack([value], this.#result);
+      this.#keep(keepAlive);
       tell.block(this.#out, chunkId, at, 1, now - since, form, bytes);
     } catch (error) {
       tell.fault(this.#out, chunkId, at, now - since, reportError(error, this.#result));
@@ -347,14 +398,24 @@ export class TaskRunner implements WorkerSide {
       this.#toldMemoryAt = now;
       tell.memory(this.#out, process.memoryUsage.rss());
     }
-    if (!this.#out.isEmpty) this.#link.send(this.#out.take());
+    if (!this.#out.isEmpty) this.#send();
+  }
+
+  #send(): void {
+    const kept = this.#kept;
+    if (kept.length > 0) this.#kept = [];
+    this.#link.send(this.#out.take(), kept);
+  }
+
+  #keep(objects: readonly object[]): void {
+    if (objects.length > 0) this.#kept.push(...objects);
   }
 
   /** `process.exit()` in a task, or an uncaught error: what is done is done, and the pool learns which task it was. */
   #leave(): void {
     this.#writePlain(performance.now());
-    if (this.#task !== null) tell.leaving(this.#out, this.#task.id);
-    if (!this.#out.isEmpty) this.#link.send(this.#out.take());
+    tell.leaving(this.#out, this.#task?.id ?? 0);
+    this.#send();
   }
 }
 

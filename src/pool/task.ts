@@ -32,6 +32,9 @@ export class Call {
   isLastOfBatch = false;
   /** A worker has it. */
   isHandedOut = false;
+  /** The worker that has it, for as far as it can be looked at. */
+  runner: { readonly runningTask: number | undefined } | undefined;
+  #hasBegun = false;
   /** The promise that shows it. */
   task: Task<unknown> | undefined;
   /** Ends what was set up for it: the listener on its signal. */
@@ -63,6 +66,23 @@ export class Call {
 
   get isSettled(): boolean {
     return this.finishedAt !== undefined;
+  }
+
+  /** The worker has really begun it, as far as can be seen from here. */
+  get hasBegun(): boolean {
+    if (this.#hasBegun || this.isSettled) return true;
+    if (this.state !== "running") return false;
+    const running = this.runner?.runningTask;
+    return (this.#hasBegun = running === undefined || running === (this.id | 0));
+  }
+
+  /** It is in nobody's hands any more. */
+  backInQueue(): void {
+    this.state = "queued";
+    this.startedAt = undefined;
+    this.workerPid = undefined;
+    this.runner = undefined;
+    this.#hasBegun = false;
   }
 }
 
@@ -97,12 +117,13 @@ export class Task<R> extends Promise<R> {
   }
 
   get state(): TaskState {
-    return this.#call.state;
+    const { state, hasBegun } = this.#call;
+    return state === "running" && !hasBegun ? "queued" : state;
   }
 
   /** Milliseconds since 1970; undefined while it waits for a worker. */
   get startedAt(): number | undefined {
-    return wallClock(this.#call.startedAt);
+    return this.#call.hasBegun ? wallClock(this.#call.startedAt) : undefined;
   }
 
   /** Milliseconds since 1970; undefined while it is not settled. */
@@ -112,7 +133,7 @@ export class Task<R> extends Promise<R> {
 
   /** The process that runs it, or ran it last; undefined while it waits for a worker. */
   get workerPid(): number | undefined {
-    return this.#call.workerPid;
+    return this.#call.hasBegun ? this.#call.workerPid : undefined;
   }
 
   /**

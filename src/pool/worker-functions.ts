@@ -19,7 +19,9 @@ export class WorkerFunctions {
   readonly #known = new Map<number, Known>();
 
   define(message: FunctionMessage): void {
-    this.#known.set(message.functionId, { message, made: undefined });
+    // The message's own bytes may be gone when it is needed.
+    const kept = { ...message, bytes: message.bytes.slice() };
+    this.#known.set(message.functionId, { message: kept, made: undefined });
   }
 
   forget(functionId: number): void {

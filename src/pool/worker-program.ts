@@ -11,12 +11,12 @@ import { setBootstrapping } from "../process/identity.ts";
 import { decode } from "../wire/codec.ts";
 import { importFrom } from "../wire/modules.ts";
 import { becomeWorker, setWorkerState } from "./current-task.ts";
-import { readAtWorker } from "./protocol.ts";
 import { TaskRunner } from "./task-runner.ts";
-import { linkToPool } from "./worker-link.ts";
+import { linkToPool, type WorkerEnd } from "./worker-link.ts";
 
 export interface WorkerSettings {
   readonly workerId: number;
+  readonly link: WorkerEnd | undefined;
   readonly preload: ServerSettings | undefined;
   /** The encoded pair of initializer and its arguments. */
   readonly initializer: Uint8Array | undefined;
@@ -30,9 +30,9 @@ const exitGraceMs = 200;
 export async function runWorker(settings: WorkerSettings): Promise<void> {
   process.on("SIGINT", ignoreTerminal);
   becomeWorker(settings.workerId);
-  const link = linkToPool();
+  const link = linkToPool(settings.link);
   const runner = new TaskRunner(link, settings);
-  const unlisten = link.listen((message) => readAtWorker(message, runner));
+  const unlisten = link.listen((message) => runner.receive(message));
   try {
     setWorkerState(await prepare(settings));
     runner.ready();

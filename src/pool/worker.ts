@@ -14,9 +14,9 @@ import { encode } from "../wire/codec.ts";
 import type { PoolFunction } from "./function-table.ts";
 import type { Chunk } from "./map-job.ts";
 import { MessageWriter } from "./message-writer.ts";
-import { readAtPool, tell, type PoolSide } from "./protocol.ts";
+import { readAtPool, tell, type Decoding, type PoolSide } from "./protocol.ts";
 import type { Call } from "./task.ts";
-import { linkToWorker, type WorkerLink } from "./worker-link.ts";
+import type { WorkerLink } from "./worker-link.ts";
 
 export type WorkerState = "starting" | "idle" | "busy" | "stopping" | "ended";
 
@@ -25,7 +25,7 @@ export interface WorkerOwner {
   readonly cancelGraceMs: number;
   ready(worker: Worker): void;
   initializerFailed(worker: Worker, error: Uint8Array): void;
-  answered(worker: Worker, call: Call, ok: boolean, bytes: Uint8Array, runMs: number): void;
+  answered(worker: Worker, call: Call, ok: boolean, bytes: Uint8Array, runMs: number): Decoding;
   block(
     worker: Worker,
     chunk: Chunk,
@@ -34,8 +34,8 @@ export interface WorkerOwner {
     runMs: number,
     form: number,
     bytes: Uint8Array,
-  ): void;
-  fault(worker: Worker, chunk: Chunk, offset: number, error: Uint8Array, runMs: number): void;
+  ): Decoding;
+  fault(worker: Worker, chunk: Chunk, offset: number, error: Uint8Array, runMs: number): Decoding;
   started(worker: Worker, work: Call | Chunk): void;
   expired(worker: Worker, work: Call | Chunk): unknown;
   memory(worker: Worker, bytes: number): void;
@@ -77,7 +77,9 @@ export class Worker implements PoolSide {
   readonly #owner: WorkerOwner;
   readonly #out: MessageWriter = new MessageWriter();
   readonly #known = new Set<number>();
-  #link: WorkerLink | undefined;
+  readonly #link: WorkerLink;
+  /** What the messages that are being written refer to. */
+  #kept: object[] = [];
   /** What the timer of the one at work is for. */
   #watched: { readonly work: Call | Chunk; readonly at: number; readonly doomed: boolean } | undefined;
   /** Messages since it had nothing to do. */
@@ -85,29 +87,38 @@ export class Worker implements PoolSide {
   #cancelTimer: (() => void) | undefined;
   #cancelStopTimer: (() => void) | undefined;
 
-  constructor(id: number, process: Process, owner: WorkerOwner) {
+  constructor(id: number, process: Process, link: WorkerLink, owner: WorkerOwner) {
     this.id = id;
     this.process = process;
+    this.#link = link;
     this.#owner = owner;
   }
 
   /** Rejects when the process cannot be started. */
   async start(): Promise<void> {
-    await this.process.start();
+    try {
+      await this.process.start();
+    } catch (error) {
+      this.#link.close();
+      throw error;
+    }
     const supervision = supervisionOf(this.process, "a pool's worker");
     this.pid = supervision.pid;
-    this.#link = linkToWorker(this.process, (message) => {
-      readAtPool(message, this);
+    this.#link.open(supervision, (message) => {
+      const decoding = readAtPool(message, this);
       this.#watchHead();
       this.#owner.heard(this);
+      return decoding;
     });
-    void Promise.all([supervision.ended, supervision.outcome]).then(([status, outcome]) => {
+    const last = [supervision.ended, supervision.outcome, this.#link.ended] as const;
+    void Promise.all(last).then(([status, outcome]) => {
       this.state = "ended";
       this.#cancelTimer?.();
       this.#cancelStopTimer?.();
       this.cancelIdleTimer?.();
       const uncaught = "error" in outcome && status.exitCode === 1 ? outcome.error : undefined;
       this.#owner.ended(this, status, uncaught);
+      this.#link.close();
     });
   }
 
@@ -121,6 +132,7 @@ export class Worker implements PoolSide {
     tell.calls(this.#out, calls.length);
     for (const call of calls) {
       tell.call(this.#out, call.id, call.fn!.id, call.careful, call.args);
+      if (call.keepAlive.length > 0) this.#kept.push(...call.keepAlive);
       call.isLastOfBatch = false;
       this.assigned.push(call);
     }
@@ -142,6 +154,7 @@ export class Worker implements PoolSide {
       form: chunk.packed.form,
       items: chunk.packed.bytes,
     });
+    if (chunk.packed.keepAlive.length > 0) this.#kept.push(...chunk.packed.keepAlive);
     this.assigned.push(chunk);
     this.#given(chunk.items.length);
   }
@@ -163,20 +176,30 @@ export class Worker implements PoolSide {
     if (this.#known.has(fn.id)) return;
     this.#known.add(fn.id);
     tell.define(this.#out, { functionId: fn.id, fresh: fn.fresh, bytes: fn.bytes });
+    if (fn.keepAlive.length > 0) this.#kept.push(...fn.keepAlive);
   }
 
   forget(functionId: number): void {
     if (this.#known.delete(functionId)) tell.forget(this.#out, functionId); // It goes with the next message.
   }
 
-  /** It has not even read what it was given last: it had ended, or was about to. */
-  get hasBegun(): boolean {
-    return !(this.#sent === 1 && this.#link?.hasUnread === true);
+  /** The task that it is running; 0: none. Undefined: it cannot be seen. */
+  get runningTask(): number | undefined {
+    return this.#link.runningTask;
+  }
+
+  /** The task that it ran when it ended; 0: none. Undefined: nobody knows. */
+  get lastTask(): number | undefined {
+    if (!this.wasReady) return 0;
+    if (this.#link.runningTask !== undefined) return this.#link.runningTask;
+    // It has not even read what it was given last: it had ended, or was about to.
+    return this.leavingTaskId ?? (this.#sent === 1 && this.#link.hasUnread ? 0 : undefined);
   }
 
   #send(): void {
     this.#sent++;
-    this.#link?.send(this.#out.take());
+    this.#link.send(this.#out.take(), this.#kept);
+    if (this.#kept.length > 0) this.#kept = [];
   }
 
   /** The task is settled already; the worker is to let go of it. */
@@ -216,7 +239,7 @@ export class Worker implements PoolSide {
   /** SIGTERM, and SIGKILL a little later. */
   terminate(): void {
     this.killedByPool = true;
-    if (this.#link !== undefined) supervisionOf(this.process, "a pool's worker").endByForce();
+    if (this.pid !== undefined) supervisionOf(this.process, "a pool's worker").endByForce();
   }
 
   /** The one at work has a limit, or is to end: its timer runs from when it is known to have begun. */
@@ -260,9 +283,9 @@ export class Worker implements PoolSide {
     this.#owner.initializerFailed(this, error);
   }
 
-  result(taskId: number, runMs: number, ok: boolean, bytes: Uint8Array): void {
+  result(taskId: number, runMs: number, ok: boolean, bytes: Uint8Array): Decoding {
     const call = this.#takeCall(taskId);
-    if (call !== undefined) this.#owner.answered(this, call, ok, bytes, runMs);
+    return call === undefined ? undefined : this.#owner.answered(this, call, ok, bytes, runMs);
   }
 
   skipped(taskId: number): void {
@@ -295,18 +318,18 @@ export class Worker implements PoolSide {
     return this.assigned.find((work): work is Chunk => work.kind === "chunk" && work.id === chunkId);
   }
 
-  block(chunkId: number, offset: number, count: number, runMs: number, form: number, bytes: Uint8Array): void {
+  block(chunkId: number, offset: number, count: number, runMs: number, form: number, bytes: Uint8Array): Decoding {
     const chunk = this.#chunkAtWork(chunkId);
-    if (chunk === undefined) return;
+    if (chunk === undefined) return undefined;
     this.#advance(chunk, offset + count);
-    this.#owner.block(this, chunk, offset, count, runMs, form, bytes);
+    return this.#owner.block(this, chunk, offset, count, runMs, form, bytes);
   }
 
-  fault(chunkId: number, offset: number, runMs: number, error: Uint8Array): void {
+  fault(chunkId: number, offset: number, runMs: number, error: Uint8Array): Decoding {
     const chunk = this.#chunkAtWork(chunkId);
-    if (chunk === undefined) return;
+    if (chunk === undefined) return undefined;
     this.#advance(chunk, offset + 1);
-    this.#owner.fault(this, chunk, offset, error, runMs);
+    return this.#owner.fault(this, chunk, offset, error, runMs);
   }
 
   #advance(chunk: Chunk, done: number): void {
@@ -325,7 +348,7 @@ export class Worker implements PoolSide {
     if (chunk === undefined) return;
     this.#takeChunk(chunk);
     this.given -= chunk.items.length - offset;
-    chunk.job.giveBack(chunk, offset, false);
+    chunk.job.giveBack(chunk, offset, chunk.items.length, false);
   }
 
   leaving(taskId: number): void {

@@ -11,7 +11,16 @@ import { MalformedMessageError } from "../base/errors.ts";
 
 export type FrameKind = "preparation" | "job" | "result" | "error" | "surroundings" | "exit" | "held" | "message";
 
-const kinds: readonly FrameKind[] = ["preparation", "job", "result", "error", "surroundings", "exit", "held", "message"];
+const kinds: readonly FrameKind[] = [
+  "preparation",
+  "job",
+  "result",
+  "error",
+  "surroundings",
+  "exit",
+  "held",
+  "message",
+];
 /** Not 0 and not ASCII, so that text which a child writes to the descriptor by mistake is noticed. */
 const firstKindByte = 0xc1;
 export const headBytes = 9;
