@@ -6,15 +6,12 @@
  * latest a millisecond later or before something that takes time; the event loop turns at least every 10 ms.
  * Leaves to others: messages (`protocol.ts`), functions (`worker-functions.ts`), what it means when it dies (the parent).
  */
-import { encode } from "../wire/codec.ts";
-import { reportError } from "../wire/error-report.ts";
 import { decode, decodeSync, needsModules } from "../wire/codec.ts";
 import { RunningTask, setRunning } from "./current-task.ts";
-import { MessageWriter } from "./message-writer.ts";
-import { pack, unpack } from "./packing.ts";
+import { Outbox } from "./outbox.ts";
+import { unpack } from "./packing.ts";
 import {
   readAtWorker,
-  tell,
   type CallMessage,
   type CancelMessage,
   type ChunkMessage,
@@ -24,20 +21,12 @@ import type { WorkerSide } from "./protocol.ts";
 import { WorkerFunctions, type AnyTarget } from "./worker-functions.ts";
 import type { PoolLink } from "./worker-link.ts";
 
-/** Short against what a caller notices, long against the cost of sending (10 µs). Arbitrary. */
-const flushMs = 1;
 const turnMs = 10;
 /** A chunk that may be split gives its rest back after this time: it was thought to be shorter. Arbitrary. */
 const splitMs = 50;
-const memoryEveryMs = 250;
-/** With a limit it is looked at more often. Reading it costs 20 µs. */
-const limitedMemoryEveryMs = 5;
 /** Among tasks of microseconds the clock is not read each time. */
 const longestStride = 32;
 const briefMs = 0.02;
-/** Nobody waits for more bytes than that to be sent. Arbitrary. */
-const mostBytes = 262_144;
-
 /** What came in one message; its bytes are needed until all of it is done. */
 interface Delivery {
   left: number;
@@ -56,11 +45,8 @@ interface Options {
 }
 
 export class TaskRunner implements WorkerSide {
-  readonly #link: PoolLink;
-  readonly #out: MessageWriter = new MessageWriter();
+  readonly #out: Outbox;
   readonly #functions: WorkerFunctions = new WorkerFunctions();
-  readonly #result: { readonly root: "result"; readonly home: string };
-  readonly #memoryEveryMs: number;
   readonly #words: Int32Array;
   readonly #at: number;
   readonly #queue: Unit[] = [];
@@ -69,25 +55,14 @@ export class TaskRunner implements WorkerSide {
   #task: RunningTask | null = null;
   #working = false;
   #stopping = false;
-  #flushIsDue = false;
-  #flushedAt = 0;
   #turnedAt = 0;
-  #toldMemoryAt = 0;
-  /** What the results refer to. */
-  #kept: object[] = [];
-  /** Results of neighbours in a chunk that are not written yet. */
-  #plain: unknown[] = [];
-  #plainFrom = 0;
-  #plainSince = 0;
   readonly stopped: Promise<void>;
   #onStopped!: () => void;
 
-  constructor(link: PoolLink, { memoryIsLimited }: Options) {
-    this.#link = link;
-    this.#result = { root: "result", home: link.home };
+  constructor(link: PoolLink, options: Options) {
+    this.#out = new Outbox(link, options);
     this.#words = link.progress.words;
     this.#at = link.progress.at;
-    this.#memoryEveryMs = memoryIsLimited ? limitedMemoryEveryMs : memoryEveryMs;
     this.stopped = new Promise((resolve) => {
       this.#onStopped = resolve;
     });
@@ -95,13 +70,11 @@ export class TaskRunner implements WorkerSide {
   }
 
   ready(): void {
-    tell.ready(this.#out);
-    this.#flush(performance.now());
+    this.#out.ready();
   }
 
   failed(error: unknown): void {
-    tell.failed(this.#out, reportError(error, this.#result));
-    this.#flush(performance.now());
+    this.#out.failed(error);
   }
 
   /** A message has come; the promise is settled when it is not needed any more. */
@@ -158,10 +131,10 @@ export class TaskRunner implements WorkerSide {
       else if (hits(unit.call.taskId)) {
         this.#queue.splice(i, 1);
         this.#finished(unit);
-        tell.skipped(this.#out, unit.call.taskId);
+        this.#out.skipped(unit.call.taskId);
       }
     }
-    this.#flushSoon();
+    this.#out.flushSoon();
   }
 
   stop(): void {
@@ -187,13 +160,13 @@ export class TaskRunner implements WorkerSide {
       if (now - this.#turnedAt >= turnMs) await this.#turn(now);
     }
     this.#working = false;
-    this.#flush(performance.now());
+    this.#out.flush(performance.now());
     if (this.#stopping) this.#onStopped();
   }
 
   /** Lets timers, messages and cancellations in. */
   async #turn(now: number): Promise<void> {
-    this.#flush(now);
+    this.#out.flush(now);
     await new Promise<void>((resolve) => void setImmediate(resolve));
     this.#turnedAt = performance.now();
   }
@@ -212,7 +185,8 @@ export class TaskRunner implements WorkerSide {
 
   #call(call: CallMessage): Promise<void> | undefined {
     const start = performance.now();
-    if (call.careful || start - this.#flushedAt >= flushMs) this.#flush(start);
+    if (call.careful) this.#out.flush(start);
+    else this.#out.flushIfDue(start);
     this.#begin(call.taskId);
     let value: unknown;
     try {
@@ -233,7 +207,7 @@ export class TaskRunner implements WorkerSide {
     try {
       const args = await this.#functions.importing(() => decode(call.args));
       const pending = (await target)(...(args as unknown[]));
-      this.#flushSoon();
+      this.#out.flushSoon();
       value = await pending;
     } catch (error) {
       this.#answer(call, start, error, false);
@@ -243,7 +217,7 @@ export class TaskRunner implements WorkerSide {
   }
 
   async #callLater(call: CallMessage, pending: PromiseLike<unknown>, start: number): Promise<void> {
-    this.#flushSoon();
+    this.#out.flushSoon();
     let value: unknown;
     try {
       value = await pending;
@@ -256,59 +230,42 @@ export class TaskRunner implements WorkerSide {
 
   #answer({ taskId }: CallMessage, start: number, value: unknown, ok: boolean): void {
     this.#end();
-    const runMs = performance.now() - start;
-    let done = ok;
-    let bytes: Uint8Array;
-    try {
-      if (ok) {
-        const encoded = encode(value, this.#result);
-        ({ bytes } = encoded);
-        this.#keep(encoded.keepAlive);
-      } else bytes = reportError(value, this.#result);
-    } catch (error) {
-      done = false;
-      bytes = reportError(error, this.#result);
-    }
-    tell.result(this.#out, taskId, runMs, done, bytes);
-    if (this.#out.size > mostBytes) this.#flush(performance.now());
+    this.#out.answer(taskId, performance.now() - start, ok, value);
   }
 
   async #chunk(unit: Unit & { kind: "chunk" }): Promise<void> {
     const { chunk } = unit;
     const { chunkId, firstTaskId, count, careful, splittable, spread } = chunk;
     const start = performance.now();
-    if (careful || start - this.#flushedAt >= flushMs) this.#flush(start);
-    this.#plainFrom = 0;
-    this.#plainSince = start;
+    if (careful) this.#out.flush(start);
+    else this.#out.flushIfDue(start);
     let target: AnyTarget;
     let items: readonly unknown[];
     try {
       target = await this.#functions.get(chunk.functionId);
       items = await this.#functions.importing(() => unpack(chunk.form, count, chunk.items));
-      this.#plainSince = performance.now();
     } catch (error) {
-      const report = reportError(error, this.#result);
-      for (let at = 0; at < count; at++) tell.fault(this.#out, chunkId, at, 0, report);
-      this.#flush(performance.now());
+      this.#out.beginChunk(chunkId, start);
+      this.#out.faults(count, error);
       return;
     }
+    let readAt = performance.now();
+    this.#out.beginChunk(chunkId, readAt);
     let stride = 1;
     let unread = 0;
-    let readAt = this.#plainSince;
     for (let at = 0; at < count; at++) {
-      if (careful && at > 0) this.#flush(performance.now());
+      if (careful && at > 0) this.#out.flush(performance.now());
       else if (++unread >= stride) {
         const now = performance.now();
         stride = now - readAt < briefMs ? Math.min(stride * 2, longestStride) : 1;
         unread = 0;
         readAt = now;
-        if (now - this.#flushedAt >= flushMs) this.#flush(now);
+        this.#out.flushIfDue(now);
         if (now - this.#turnedAt >= turnMs) await this.#turn(now);
         if (splittable && at > 0 && now - start >= splitMs) unit.cancelled = true;
       }
       if (unit.cancelled) {
-        this.#writePlain(performance.now());
-        tell.untouched(this.#out, chunkId, at);
+        this.#out.untouched(at);
         break;
       }
       this.#begin(firstTaskId + at);
@@ -316,106 +273,23 @@ export class TaskRunner implements WorkerSide {
       try {
         value = spread ? target(...(items[at] as unknown[])) : target(items[at]);
         if (isThenable(value)) {
-          this.#flushSoon();
+          this.#out.flushSoon();
           value = await value;
         }
       } catch (error) {
-        this.#fault(chunkId, at, error);
+        this.#end();
+        this.#out.fault(at, error);
         continue;
       }
       this.#end();
-      if ((typeof value === "object" && value !== null) || typeof value === "function")
-        this.#object(chunkId, at, value);
-      else {
-        if (this.#plain.length === 0) this.#plainFrom = at;
-        this.#plain.push(value);
-      }
+      this.#out.result(at, value);
     }
-    this.#flush(performance.now());
-  }
-
-  /** At once, since a later task may change it. */
-  #object(chunkId: number, at: number, value: unknown): void {
-    const now = performance.now();
-    const since = this.#writePlain(now);
-    try {
-      const { form, bytes, keepAlive } = pack([value], this.#result);
-      this.#keep(keepAlive);
-      tell.block(this.#out, chunkId, at, 1, now - since, form, bytes);
-    } catch (error) {
-      tell.fault(this.#out, chunkId, at, now - since, reportError(error, this.#result));
-    }
-    if (this.#out.size > mostBytes) this.#flush(performance.now());
-  }
-
-  #fault(chunkId: number, at: number, error: unknown): void {
-    this.#end();
-    const now = performance.now();
-    const since = this.#writePlain(now);
-    tell.fault(this.#out, chunkId, at, now - since, reportError(error, this.#result));
-  }
-
-  /** Returns the time from which on what follows has taken its time. */
-  #writePlain(now: number): number {
-    const values = this.#plain;
-    const since = this.#plainSince;
-    this.#plainSince = now;
-    if (values.length === 0 || this.#unit?.kind !== "chunk") return since;
-    this.#plain = [];
-    const { chunkId } = this.#unit.chunk;
-    const from = this.#plainFrom;
-    try {
-      const { form, bytes } = pack(values, this.#result);
-      tell.block(this.#out, chunkId, from, values.length, now - since, form, bytes);
-    } catch {
-      // One of them is a symbol: each is told by itself, so that only that one fails.
-      for (const [i, value] of values.entries()) {
-        try {
-          const { form, bytes } = pack([value], this.#result);
-          tell.block(this.#out, chunkId, from + i, 1, (now - since) / values.length, form, bytes);
-        } catch (error) {
-          tell.fault(this.#out, chunkId, from + i, 0, reportError(error, this.#result));
-        }
-      }
-    }
-    return now;
-  }
-
-  /** While a task waits for something, what was done before it need not. */
-  #flushSoon(): void {
-    if (this.#flushIsDue || (this.#out.isEmpty && this.#plain.length === 0)) return;
-    this.#flushIsDue = true;
-    setImmediate(() => {
-      this.#flushIsDue = false;
-      this.#flush(performance.now());
-    });
-  }
-
-  #flush(now: number): void {
-    this.#flushedAt = now;
-    this.#writePlain(now);
-    if (now - this.#toldMemoryAt >= this.#memoryEveryMs) {
-      this.#toldMemoryAt = now;
-      tell.memory(this.#out, process.memoryUsage.rss());
-    }
-    if (!this.#out.isEmpty) this.#send();
-  }
-
-  #send(): void {
-    const kept = this.#kept;
-    if (kept.length > 0) this.#kept = [];
-    this.#link.send(this.#out.take(), kept);
-  }
-
-  #keep(objects: readonly object[]): void {
-    if (objects.length > 0) this.#kept.push(...objects);
+    this.#out.flush(performance.now());
   }
 
   /** `process.exit()` in a task, or an uncaught error: what is done is done, and the pool learns which task it was. */
   #leave(): void {
-    this.#writePlain(performance.now());
-    tell.leaving(this.#out, this.#task?.id ?? 0);
-    this.#send();
+    this.#out.leaving(this.#task?.id ?? 0);
   }
 }
 

@@ -1,0 +1,187 @@
+/**
+ * What a worker has to tell, until it is sent: answers, and results of neighbours in a chunk that are packed together.
+ *
+ * Runs in: the worker.
+ * Guarantees: a result that cannot be copied becomes the error of its own task; what was sent outlives the worker.
+ * Leaves to others: when to send (`task-runner.ts`).
+ */
+import { encode } from "../wire/codec.ts";
+import { reportError } from "../wire/error-report.ts";
+import { MessageWriter } from "./message-writer.ts";
+import { pack } from "./packing.ts";
+import { tell } from "./protocol.ts";
+import type { PoolLink } from "./worker-link.ts";
+
+/** Short against what a caller notices, long against the cost of sending (10 µs). Arbitrary. */
+const flushMs = 1;
+const memoryEveryMs = 250;
+/** With a limit it is looked at more often. Reading it costs 20 µs. */
+const limitedMemoryEveryMs = 5;
+/** Nobody waits for more bytes than that to be sent. Arbitrary. */
+const mostBytes = 262_144;
+
+export class Outbox {
+  readonly #link: PoolLink;
+  readonly #writer: MessageWriter = new MessageWriter();
+  readonly #result: { readonly root: "result"; readonly home: string };
+  readonly #memoryEveryMs: number;
+  /** What the results refer to. */
+  #kept: object[] = [];
+  #flushedAt = 0;
+  #toldMemoryAt = 0;
+  #flushIsDue = false;
+  /** The chunk at work, and results of neighbours in it that are not written yet. */
+  #chunkId = 0;
+  #plain: unknown[] = [];
+  #plainFrom = 0;
+  #since = 0;
+
+  constructor(link: PoolLink, { memoryIsLimited }: { readonly memoryIsLimited: boolean }) {
+    this.#link = link;
+    this.#result = { root: "result", home: link.home };
+    this.#memoryEveryMs = memoryIsLimited ? limitedMemoryEveryMs : memoryEveryMs;
+  }
+
+  ready(): void {
+    tell.ready(this.#writer);
+    this.flush(performance.now());
+  }
+
+  failed(error: unknown): void {
+    tell.failed(this.#writer, reportError(error, this.#result));
+    this.flush(performance.now());
+  }
+
+  skipped(taskId: number): void {
+    tell.skipped(this.#writer, taskId);
+  }
+
+  /** What came of a call. */
+  answer(taskId: number, runMs: number, ok: boolean, value: unknown): void {
+    let done = ok;
+    let bytes: Uint8Array;
+    try {
+      if (ok) {
+        const encoded = encode(value, this.#result);
+        ({ bytes } = encoded);
+        this.#keep(encoded.keepAlive);
+      } else bytes = reportError(value, this.#result);
+    } catch (error) {
+      done = false;
+      bytes = reportError(error, this.#result);
+    }
+    tell.result(this.#writer, taskId, runMs, done, bytes);
+    if (this.#writer.size > mostBytes) this.flush(performance.now());
+  }
+
+  beginChunk(chunkId: number, now: number): void {
+    this.#chunkId = chunkId;
+    this.#plainFrom = 0;
+    this.#since = now;
+  }
+
+  /** What an item's task has returned. */
+  result(at: number, value: unknown): void {
+    if ((typeof value === "object" && value !== null) || typeof value === "function") {
+      this.#object(at, value);
+      return;
+    }
+    if (this.#plain.length === 0) this.#plainFrom = at;
+    this.#plain.push(value);
+  }
+
+  /** At once, since a later task may change it. */
+  #object(at: number, value: unknown): void {
+    const now = performance.now();
+    const since = this.#writePlain(now);
+    this.#one(at, value, now - since);
+    if (this.#writer.size > mostBytes) this.flush(performance.now());
+  }
+
+  #one(at: number, value: unknown, runMs: number): void {
+    try {
+      const { form, bytes, keepAlive } = pack([value], this.#result);
+      this.#keep(keepAlive);
+      tell.block(this.#writer, this.#chunkId, at, 1, runMs, form, bytes);
+    } catch (error) {
+      tell.fault(this.#writer, this.#chunkId, at, runMs, reportError(error, this.#result));
+    }
+  }
+
+  /** What an item's task has thrown. */
+  fault(at: number, error: unknown): void {
+    const now = performance.now();
+    const since = this.#writePlain(now);
+    tell.fault(this.#writer, this.#chunkId, at, now - since, reportError(error, this.#result));
+  }
+
+  /** None of the chunk's items can be begun. */
+  faults(count: number, error: unknown): void {
+    const report = reportError(error, this.#result);
+    for (let at = 0; at < count; at++) tell.fault(this.#writer, this.#chunkId, at, 0, report);
+    this.flush(performance.now());
+  }
+
+  untouched(from: number): void {
+    this.#writePlain(performance.now());
+    tell.untouched(this.#writer, this.#chunkId, from);
+  }
+
+  /** Returns the time from which on what follows has taken its time. */
+  #writePlain(now: number): number {
+    const values = this.#plain;
+    const since = this.#since;
+    this.#since = now;
+    if (values.length === 0) return since;
+    this.#plain = [];
+    try {
+      const { form, bytes } = pack(values, this.#result);
+      tell.block(this.#writer, this.#chunkId, this.#plainFrom, values.length, now - since, form, bytes);
+    } catch {
+      // One of them is a symbol: each is told by itself, so that only that one fails.
+      for (const [i, value] of values.entries()) this.#one(this.#plainFrom + i, value, (now - since) / values.length);
+    }
+    return now;
+  }
+
+  flushIfDue(now: number): void {
+    if (now - this.#flushedAt >= flushMs) this.flush(now);
+  }
+
+  /** While a task waits for something, what was done before it need not. */
+  flushSoon(): void {
+    if (this.#flushIsDue || (this.#writer.isEmpty && this.#plain.length === 0)) return;
+    this.#flushIsDue = true;
+    setImmediate(() => {
+      this.#flushIsDue = false;
+      this.flush(performance.now());
+    });
+  }
+
+  flush(now: number): void {
+    this.#flushedAt = now;
+    this.#writePlain(now);
+    if (now - this.#toldMemoryAt >= this.#memoryEveryMs) {
+      this.#toldMemoryAt = now;
+      tell.memory(this.#writer, process.memoryUsage.rss());
+    }
+    if (!this.#writer.isEmpty) this.#send();
+  }
+
+  /** The process is about to end; 0: in no task. */
+  leaving(taskId: number): void {
+    this.#writePlain(performance.now());
+    tell.leaving(this.#writer, taskId);
+    this.#send();
+  }
+
+  #send(): void {
+    const kept = this.#kept;
+    if (kept.length > 0) this.#kept = [];
+    this.#link.send(this.#writer.take(), kept);
+  }
+
+  #keep(objects: readonly object[]): void {
+    if (objects.length > 0) this.#kept.push(...objects);
+  }
+}
