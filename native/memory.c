@@ -50,6 +50,35 @@ static void unmap(napi_env env, void *address, void *length) {
   munmap(address, (size_t)(uintptr_t)length);
 }
 
+/*
+ * A mapping whose end is told: the buffer may have been given on (ArrayBuffer.prototype.transfer), so that the end of
+ * the object says nothing. Only the main thread makes such mappings, and finalizers run there.
+ */
+typedef struct {
+  size_t length;
+  int32_t name;
+} told_mapping;
+
+static int32_t *ended;
+static size_t ended_count, ended_size;
+
+static void unmap_and_tell(napi_env env, void *address, void *data) {
+  (void)env;
+  told_mapping *mapping = data;
+  munmap(address, mapping->length);
+  if (ended_count == ended_size) {
+    size_t larger = ended_size == 0 ? 64 : ended_size * 2;
+    int32_t *grown = realloc(ended, larger * sizeof(*ended));
+    if (grown != NULL) {
+      ended = grown;
+      ended_size = larger;
+    }
+  }
+  /* Without memory the end is never told: what was mapped stays held until the process ends. */
+  if (ended_count < ended_size) ended[ended_count++] = mapping->name;
+  free(mapping);
+}
+
 static napi_value map(napi_env env, napi_callback_info info) {
   napi_value arguments[3], buffer;
   mp_arguments(env, info, 3, arguments);
@@ -65,6 +94,41 @@ static napi_value map(napi_env env, napi_callback_info info) {
     return mp_throw_errno(env, ENOMEM, "napi_create_external_arraybuffer");
   }
   return buffer;
+}
+
+static napi_value map_told(napi_env env, napi_callback_info info) {
+  napi_value arguments[4], buffer;
+  mp_arguments(env, info, 4, arguments);
+  off_t offset = (off_t)number(env, arguments[1]);
+  size_t length = (size_t)number(env, arguments[2]);
+  told_mapping *mapping = malloc(sizeof(*mapping));
+  if (mapping == NULL) return mp_throw_errno(env, ENOMEM, "malloc");
+  mapping->length = length;
+  mapping->name = mp_int(env, arguments[3]);
+  void *address =
+      mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, mp_int(env, arguments[0]), offset);
+  if (address == MAP_FAILED) {
+    int error = errno;
+    free(mapping);
+    return mp_throw_errno(env, error, "mmap");
+  }
+  if (napi_create_external_arraybuffer(env, address, length, unmap_and_tell, mapping, &buffer) != napi_ok) {
+    munmap(address, length);
+    free(mapping);
+    return mp_throw_errno(env, ENOMEM, "napi_create_external_arraybuffer");
+  }
+  return buffer;
+}
+
+static napi_value ended_mappings(napi_env env, napi_callback_info info) {
+  (void)info;
+  napi_value list;
+  MP_CHECK(napi_create_array_with_length(env, ended_count, &list));
+  for (size_t i = 0; i < ended_count; i++) {
+    MP_CHECK(napi_set_element(env, list, (uint32_t)i, mp_from_int(env, ended[i])));
+  }
+  ended_count = 0;
+  return list;
 }
 
 static napi_value detach(napi_env env, napi_callback_info info) {
@@ -133,6 +197,8 @@ static napi_value unlink_named(napi_env env, napi_callback_info info) {
 const mp_function mp_memory_functions[] = {
     {"memoryFile", memory_file},   /* (name, size) -> descriptor of a sparse anonymous file, closed on exec */
     {"map", map},                  /* (descriptor, offset, length) -> ArrayBuffer over the shared bytes */
+    {"mapTold", map_told},         /* (descriptor, offset, length, name) -> ArrayBuffer; its end is told by endedMappings */
+    {"endedMappings", ended_mappings}, /* () -> names of the mappings that have ended since */
     {"detach", detach},            /* (ArrayBuffer): its length becomes 0, the mapping ends */
     {"punchHole", punch_hole},     /* (descriptor, offset, length): gives pages back, which then read as zeros */
     {"reserve", reserve},          /* (descriptor, offset, length): ENOSPC now rather than a crash later */

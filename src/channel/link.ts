@@ -12,7 +12,7 @@ import { waitFor, wake } from "../sync/wait-queue.ts";
 import type { Connection } from "./connection.ts";
 import { brokenPipe } from "./errors.ts";
 import { Line } from "./line.ts";
-import { discard, keepParcel, letGoTaken, packEncoded, publish, take, type Parcel } from "./parcel.ts";
+import { discard, keepParcel, orDiscard, packEncoded, publish, take, withBytes, type Parcel } from "./parcel.ts";
 import type { Peer, Port } from "./port.ts";
 
 /**
@@ -47,35 +47,41 @@ export class Link {
    * @throws {BrokenPipeError} when nobody can receive it any more
    */
   trySend(bytes: Uint8Array, kept: readonly object[] = nothing): boolean {
-    if (!this.#sending.isEmpty) return false;
-    const parcel = packEncoded({ bytes, keepAlive: kept });
-    try {
-      if (this.#publish(parcel, false) === true) return true;
-    } catch (error) {
-      discard(parcel);
-      throw error;
-    }
-    discard(parcel);
-    return false;
+    return this.#sending.isEmpty && this.trySendParcel(packEncoded({ bytes, keepAlive: kept }));
   }
 
   /** Sends a message, in the order of calls; waits while there is no room. */
   send(bytes: Uint8Array, kept: readonly object[] = nothing, options: WaitOptions = {}): Promise<void> {
-    const parcel = packEncoded({ bytes, keepAlive: kept });
-    const failed = (error: unknown): never => {
+    return this.sendParcel(packEncoded({ bytes, keepAlive: kept }), options);
+  }
+
+  /** As `trySend()`, for what `pack()` has made of a value: its large buffers cost one copy. */
+  trySendParcel(parcel: Parcel): boolean {
+    return orDiscard(parcel, () => {
+      if (this.#sending.isEmpty && this.#publish(parcel, false) === true) return true;
       discard(parcel);
-      throw error;
-    };
+      return false;
+    });
+  }
+
+  /** As `send()`, for what `pack()` has made of a value. The receiver decodes with `decodeSync(bytes, fetchBytes)`. */
+  sendParcel(parcel: Parcel, options: WaitOptions = {}): Promise<void> {
     try {
-      if (this.#sending.isEmpty && this.#publish(parcel, false) === true) return Promise.resolve();
+      return orDiscard(parcel, () => {
+        if (this.#sending.isEmpty && this.#publish(parcel, false) === true) return Promise.resolve();
+        keepParcel(parcel);
+        const attempt = (thorough: boolean): true | undefined => this.#publish(parcel, thorough);
+        return this.#sending.wait(this.#port.writerSpot, attempt, options, "Link.send()").then(
+          () => {},
+          (error: unknown) => {
+            discard(parcel);
+            throw error;
+          },
+        );
+      });
     } catch (error) {
-      discard(parcel);
       return Promise.reject(error as Error);
     }
-    keepParcel(parcel);
-    return this.#sending
-      .wait(this.#port.writerSpot, (thorough) => this.#publish(parcel, thorough), options, "Link.send()")
-      .then(() => {}, failed);
   }
 
   /**
@@ -168,14 +174,11 @@ export class Link {
     }
     const taken = take(port.in, () => 0)!;
     port.taken();
-    const done = onMessage(taken.bytes);
-    if (done === undefined) letGoTaken(taken);
-    else {
-      done.then(
-        () => letGoTaken(taken),
-        () => letGoTaken(taken),
-      );
-    }
+    withBytes(taken, async (bytes) => onMessage(bytes)).catch((error: unknown) => {
+      setImmediate(() => {
+        throw error; // A fault of the callback's is nobody's to handle here.
+      });
+    });
     return true;
   }
 

@@ -14,7 +14,9 @@ import { header } from "../memory/layout.ts";
 
 /** The first word of a list. Arbitrary, but no other kind's. */
 const listKind = 0x6c697374;
-const word = { ticket: 1, count: 2, bodyLow: 3, bodyHigh: 4, body: 5, next: 6, first: 7 } as const;
+const word = { ticket: 1, count: 2, bodyLow: 3, bodyHigh: 4, weight: 5, body: 6, next: 7, first: 8 } as const;
+/** Bytes; so that 32 bits suffice. */
+const weightUnit = 64;
 /** In the largest small range. More are on further lists. */
 const mostHandles = 2048 / 4 - word.first;
 
@@ -33,21 +35,24 @@ export interface List {
   readonly holding: Holding;
 }
 
-/** The body of a message that has a range of its own; what the caller holds of it passes to the list. */
+/** The bytes of a message that has a range of its own. */
 export interface Body {
   readonly handle: number;
-  readonly holding: Holding;
   readonly length: number;
 }
 
-/** @param handles each of them held by this process meanwhile; the list holds them, too */
-export function makeList(handles: readonly number[], body?: Body): List {
+/**
+ * @param handles each of them, and the body, held by this process meanwhile; the list holds them, too
+ * @param weight bytes that the message has in ranges beside its body
+ */
+export function makeList(handles: readonly number[], body?: Body, weight = 0): List {
   const rest = handles.length > mostHandles ? makeList(handles.slice(mostHandles)) : undefined;
   const count = Math.min(handles.length, mostHandles);
   const list = hold((word.first + count) * 4);
   const { words, base } = view(list.handle);
   words[base] = listKind;
   words[base + word.ticket] = Atomics.add(family().words, header.tickets, 1);
+  words[base + word.weight] = Math.ceil(weight / weightUnit);
   words[base + word.count] = count; // Before they are there: what has not been written is 0.
   for (let i = 0; i < count; i++) {
     if (!retain(handles[i]!)) continue; // Nobody's any more: the receiver is told so.
@@ -56,8 +61,7 @@ export function makeList(handles: readonly number[], body?: Body): List {
   if (body !== undefined) {
     words[base + word.bodyLow] = body.length | 0;
     words[base + word.bodyHigh] = Math.floor(body.length / 2 ** 32);
-    handOn(body.holding);
-    Atomics.store(words, base + word.body, body.handle);
+    if (retain(body.handle)) Atomics.store(words, base + word.body, body.handle);
   }
   if (rest !== undefined) {
     handOn(rest.holding);
@@ -75,8 +79,14 @@ export function letGoList(holding: Holding): void {
   letGo(holding);
 }
 
+/** The bytes that were given as its weight, about. */
+export function weightOf(list: number): number {
+  const { words, base } = view(list);
+  return words[base + word.weight]! * weightUnit;
+}
+
 /** Where the body is, when it has a range of its own. */
-export function bodyOf(list: number): { readonly handle: number; readonly length: number } | undefined {
+export function bodyOf(list: number): Body | undefined {
   const { words, base } = view(list);
   const handle = words[base + word.body]!;
   if (handle === 0) return undefined;

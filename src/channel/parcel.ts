@@ -7,11 +7,12 @@
  * Leaves to others: where the message lies (`window.ts`).
  */
 import { sent } from "../base/crossing.ts";
-import { reserve, view } from "../memory/arena.ts";
+import { view } from "../memory/arena.ts";
 import { family } from "../memory/family.ts";
-import { handleOf, hold, letGo, type Holding } from "../memory/holdings.ts";
-import { decode, decodeSync, encodeView, needsModules, type EncodedView } from "../wire/codec.ts";
-import { bodyOf, holdList, letGoList, makeList, type List } from "./lists.ts";
+import { handleOf, letGo, type Holding } from "../memory/holdings.ts";
+import { decode, decodeSync, encodeView, needsModules, type EncodedView, type EncodeOptions } from "../wire/codec.ts";
+import { fetchBytes, putBytes, type Put } from "./large-buffers.ts";
+import { bodyOf, holdList, letGoList, makeList, weightOf, type Body, type List } from "./lists.ts";
 import type { Window } from "./window.ts";
 
 /** A larger message goes into a range of its own, which the receiver reads where it lies. Measured in bench/channel.js. */
@@ -27,43 +28,56 @@ export interface Parcel {
   readonly kept: readonly object[];
 }
 
-const none: readonly object[] = [];
+const none: readonly never[] = [];
 const empty = new Uint8Array(0);
+
+/** The ranges of the large buffers of the message that is being encoded. */
+let aside: Put[] = [];
+
+const encodeOptions: EncodeOptions = {
+  aside(bytes) {
+    const put = putBytes(bytes);
+    aside.push(put);
+    return put.handle;
+  },
+};
 
 /** @throws {UnserializableError} */
 export function pack(value: unknown): Parcel {
-  return packEncoded(encodeView(value));
+  const outer = aside; // A getter of the user's may send something, too.
+  aside = [];
+  try {
+    const { bytes, keepAlive } = encodeView(value, encodeOptions);
+    return parcelOf(bytes, keepAlive, aside);
+  } finally {
+    for (const { holding } of aside) letGo(holding);
+    aside = outer;
+  }
 }
 
 /** The bytes as they are. */
 export function packBytes(bytes: Uint8Array): Parcel {
-  return packEncoded({ bytes, keepAlive: none });
+  return parcelOf(bytes, none, none);
 }
 
 /** What the codec has made of a value. */
 export function packEncoded({ bytes, keepAlive }: EncodedView): Parcel {
-  const { length } = bytes;
-  if (keepAlive.length === 0 && length <= largestInline) {
-    return { bytes, list: undefined, sizeBytes: length, kept: none };
-  }
-  const handles = keepAlive.map(handleOf).filter((handle) => handle !== undefined);
-  const body = length > largestInline ? ownRange(bytes) : undefined;
-  const list = handles.length === 0 && body === undefined ? undefined : makeList(handles, body);
-  return { bytes: body === undefined ? bytes : empty, list, sizeBytes: length, kept: keepAlive };
+  return parcelOf(bytes, keepAlive, none);
 }
 
-function ownRange(bytes: Uint8Array): { handle: number; holding: Holding; length: number } {
-  const range = hold(bytes.length);
-  try {
-    reserve(range.handle, bytes.length);
-    const { bytes: into } = view(range.handle);
-    into.set(bytes);
-    family().addon.detach(into.buffer as ArrayBuffer);
-  } catch (error) {
-    letGo(range.holding);
-    throw error;
+function parcelOf(bytes: Uint8Array, kept: readonly object[], buffers: readonly Put[]): Parcel {
+  const { length } = bytes;
+  if (kept.length === 0 && buffers.length === 0 && length <= largestInline) {
+    return { bytes, list: undefined, sizeBytes: length, kept };
   }
-  return { ...range, length: bytes.length };
+  const handles = kept.map(handleOf).filter((handle) => handle !== undefined);
+  const weight = buffers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  for (const { handle } of buffers) handles.push(handle);
+  const body = length > largestInline ? putBytes(bytes) : undefined;
+  if (handles.length === 0 && body === undefined) return { bytes, list: undefined, sizeBytes: length, kept };
+  const list = makeList(handles, body === undefined ? undefined : { handle: body.handle, length }, weight);
+  if (body !== undefined) letGo(body.holding);
+  return { bytes: body === undefined ? bytes : empty, list, sizeBytes: length + weightOf(list.handle), kept };
 }
 
 /** For a message that has to wait before it can be published. */
@@ -95,12 +109,14 @@ export function orDiscard<R>(parcel: Parcel, work: () => R): R {
   }
 }
 
-/** A message that has been taken: the bytes are this process's own, or are held by it. */
+/** A message that has been taken. */
 export interface Taken {
+  /** This process's own, unless there is a body. */
   readonly bytes: Uint8Array;
+  /** What it holds, until it is decoded. */
   readonly holding: Holding | undefined;
-  /** Whether the bytes are shared memory, to be let go. */
-  readonly mapped: boolean;
+  /** Where its bytes are, if they have a range of their own. */
+  readonly body: Body | undefined;
 }
 
 /** Takes the next message; undefined when there is none. `taker` and its count are for `Window.lastTaker`. */
@@ -108,56 +124,78 @@ export function take(window: Window, chargeOf: (sizeBytes: number) => number, ta
   const found = window.peek();
   if (found === undefined) return undefined;
   const { list, start, length } = found;
+  const bytes = length === 0 ? empty : Buffer.allocUnsafe(length);
+  const from = window.bytes;
+  // Measured: below, a loop is quicker than the call.
+  if (length <= 48) for (let i = 0; i < length; i++) bytes[i] = from[start + i]!;
+  else bytes.set(from.subarray(start, start + length));
   if (list === 0) {
-    const bytes = Buffer.allocUnsafe(length);
-    const from = window.bytes;
-    if (length <= 48) for (let i = 0; i < length; i++) bytes[i] = from[start + i]!;
-    else bytes.set(from.subarray(start, start + length));
     window.advance(chargeOf(length), taker, count);
-    return { bytes, holding: undefined, mapped: false };
+    return { bytes, holding: undefined, body: undefined };
   }
   const holding = holdList(list);
   const body = holding === undefined ? undefined : bodyOf(list);
-  if (body === undefined) {
-    const bytes = window.bytes.slice(start, start + length);
-    window.advance(chargeOf(length), taker, count);
-    return { bytes, holding, mapped: false };
-  }
-  const { bytes } = view(body.handle);
-  window.advance(chargeOf(body.length), taker, count);
-  return { bytes: bytes.subarray(0, body.length), holding, mapped: true };
+  const weight = holding === undefined ? 0 : weightOf(list);
+  window.advance(chargeOf((body?.length ?? length) + weight), taker, count);
+  return { bytes, holding, body };
 }
 
 /** Whether `unpack` can answer at once. */
-export function isSimple({ bytes, holding }: Taken): boolean {
-  return holding === undefined && !needsModules(bytes);
+export function isSimple({ bytes, body }: Taken): boolean {
+  return body === undefined && !needsModules(bytes);
 }
 
 /** The value. */
 export async function unpack(taken: Taken): Promise<unknown> {
+  return withBytes(taken, async (bytes) => decode(bytes, fetchBytes));
+}
+
+/** The value, where it needs no module that can only be imported asynchronously. */
+export function unpackSync(taken: Taken): unknown {
+  const { bytes, holding, body } = taken;
+  if (body === undefined && holding === undefined) return decodeSync(bytes);
+  const mapped = body === undefined ? undefined : mapBody(body);
   try {
-    return await decode(taken.bytes);
+    return decodeSync(mapped ?? bytes, fetchBytes);
   } finally {
-    letGoTaken(taken);
+    letGoMapped(mapped, holding);
   }
 }
 
-export function unpackSync(taken: Taken): unknown {
+/**
+ * Calls back with the bytes; what the message holds is held until that has ended.
+ *
+ * @param use gets shared memory where the message has a body: not to be used afterwards
+ */
+export async function withBytes<R>(
+  { bytes, holding, body }: Taken,
+  use: (bytes: Uint8Array) => Promise<R>,
+): Promise<R> {
+  const mapped = body === undefined ? undefined : mapBody(body);
   try {
-    return decodeSync(taken.bytes);
+    return await use(mapped ?? bytes);
   } finally {
-    letGoTaken(taken);
+    letGoMapped(mapped, holding);
   }
 }
 
 /** The bytes as they were sent. */
-export function bytesOf(taken: Taken): Uint8Array {
-  const bytes = taken.mapped ? taken.bytes.slice() : taken.bytes;
-  letGoTaken(taken);
-  return bytes;
+export function bytesOf({ bytes, holding, body }: Taken): Uint8Array {
+  try {
+    if (body === undefined) return bytes;
+    const buffer = fetchBytes(body.handle, body.length);
+    return new Uint8Array(buffer!); // It is there: the list, which is held, holds it.
+  } finally {
+    letGoMapped(undefined, holding);
+  }
 }
 
-export function letGoTaken({ bytes, holding, mapped }: Taken): void {
-  if (mapped) family().addon.detach(bytes.buffer as ArrayBuffer);
+function mapBody({ handle, length }: Body): Uint8Array {
+  const { bytes } = view(handle);
+  return bytes.subarray(0, length);
+}
+
+function letGoMapped(mapped: Uint8Array | undefined, holding: Holding | undefined): void {
+  if (mapped !== undefined) family().addon.detach(mapped.buffer as ArrayBuffer);
   if (holding !== undefined) letGoList(holding);
 }

@@ -85,6 +85,10 @@ export interface Addon {
   memoryFile(name: string, sizeBytes: number): number;
   /** Shared bytes of a file; unmapped when the ArrayBuffer is detached or collected. */
   map(descriptor: number, offset: number, lengthBytes: number): ArrayBuffer;
+  /** The same; that it is unmapped is told by `endedMappings`, under this name: a whole number of 31 bits. */
+  mapTold(descriptor: number, offset: number, lengthBytes: number, name: number): ArrayBuffer;
+  /** The names of those that have ended since the last call. */
+  endedMappings(): readonly number[];
   /** Its length becomes 0. */
   detach(buffer: ArrayBuffer): void;
   /** Gives the pages of a range back; it then reads as zeros. */

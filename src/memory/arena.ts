@@ -154,6 +154,18 @@ export function mapPart(handle: number, from: number, length: number): ArrayBuff
   return addon.map(descriptor, offsetOf(classOfHandle(handle)!, handle) + from, length);
 }
 
+/**
+ * Maps the first bytes of a large range, for a buffer that leaves our hands.
+ *
+ * @param name under which `addon.endedMappings()` tells that nobody uses the buffer any more, whoever got it
+ */
+export function mapTold(handle: number, lengthBytes: number, name: number): ArrayBuffer | undefined {
+  const { addon, descriptor } = family();
+  const sizeClass = classOfHandle(handle);
+  if (sizeClass === undefined || isSmall(sizeClass) || lengthBytes > sizeClass.sizeBytes) return undefined;
+  return addon.mapTold(descriptor, offsetOf(sizeClass, handle), lengthBytes, name);
+}
+
 /** Gives the pages of a part of a large range back, its holders unchanged; `from` and `length` in whole pages. */
 export function clearPart(handle: number, from: number, length: number): void {
   const { addon, descriptor } = family();

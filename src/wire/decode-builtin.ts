@@ -42,6 +42,13 @@ export function decodeBuiltin(head: number, decoding: Decoding): unknown {
     }
     case tag.arrayBuffer:
       return decoding.finish(decoding.begin(), copyOf(reader.bytes(reader.count())));
+    case tag.asideBuffer: {
+      const number = decoding.begin();
+      const length = reader.uint();
+      const buffer = decoding.aside?.(reader.uint(), length);
+      if (buffer === undefined) decoding.malformed("the bytes of a large buffer are not there");
+      return decoding.finish(number, buffer);
+    }
     case tag.resizableArrayBuffer:
       return readResizable(decoding);
     case tag.buffer: {

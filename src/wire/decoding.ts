@@ -7,7 +7,7 @@
  */
 import { readDoubles, readIntegers } from "./arrays.ts";
 import { decodeBuiltin } from "./decode-builtin.ts";
-import { kindNamed, type Decoder } from "./kinds.ts";
+import { kindNamed, type Decoder, type FetchAside } from "./kinds.ts";
 import type { Reader } from "./reader.ts";
 import { readKeys } from "./shapes.ts";
 import { tag } from "./tags.ts";
@@ -26,8 +26,12 @@ export class Decoding implements Decoder {
   #stores: Map<object, unknown> | undefined;
   #slot = -1;
 
-  constructor(reader: Reader, modules: readonly unknown[]) {
+  /** Finds the bytes that are not in the message. */
+  readonly aside: FetchAside | undefined;
+
+  constructor(reader: Reader, modules: readonly unknown[], aside?: FetchAside) {
     this.reader = reader;
+    this.aside = aside;
     this.#modules = modules;
   }
 

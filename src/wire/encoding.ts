@@ -19,6 +19,7 @@ import {
   type Encoder,
   type ModuleReference,
   type Refusal,
+  type PutAside,
 } from "./kinds.ts";
 import { showPath, type Step } from "./path.ts";
 import { integrityOf } from "./properties.ts";
@@ -42,6 +43,8 @@ interface Deferred {
 
 export class Encoding implements Encoder {
   home: string | undefined;
+  /** Where the bytes of large buffers go. */
+  aside: PutAside | undefined;
   keep: object[] = [];
   readonly writer: Writer = new Writer();
   #root = "";
@@ -57,9 +60,10 @@ export class Encoding implements Encoder {
   #deferred: Deferred[] | undefined;
 
   /** For a new message, however the last one ended. */
-  begin(root: string, home: string | undefined): void {
+  begin(root: string, home: string | undefined, aside?: PutAside): void {
     this.#root = root;
     this.home = home;
+    this.aside = aside;
     this.#message = ++messages;
     this.#shapes = 0;
     this.#depth = 0;

@@ -20,6 +20,11 @@ export type ModuleReference =
       readonly attributes?: Record<string, string>;
     };
 
+/** @returns the number under which the receiver finds the bytes; undefined: they are to be in the message */
+export type PutAside = (bytes: Uint8Array) => number | undefined;
+/** The inverse. @returns a buffer of exactly that length, which is nobody else's; undefined when there are none */
+export type FetchAside = (number: number, length: number) => ArrayBuffer | undefined;
+
 /** What a refusal says. */
 export interface Refusal {
   /** What the value is: `a promise`, `a Socket`. */

@@ -66,6 +66,8 @@ export const tag = {
   arguments: 38,
   /** An object or array that is not extensible, sealed or frozen: how much, and the object. */
   closed: 39,
+  /** A large ArrayBuffer whose bytes are not in the message: its length, and the number under which they are found. */
+  asideBuffer: 40,
   /** 0x40 … 0x7f: the integers 0 … 63. */
   smallInteger: 0x40,
   /** 0x80 … 0xff: a Latin-1 string of 0 … 127 characters. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Pipe, type Connection } from "#src/index.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
-import { code, mib, usedBytes } from "../support/memory.ts";
+import { code, comesBackTo, mib, usedBytes } from "../support/memory.ts";
 import { forEachStartMethod } from "../support/methods.ts";
 
 async function echo(end: Connection): Promise<void> {
@@ -153,6 +153,6 @@ forEachStartMethod(({ Process }) => {
       await child.join();
       a.close();
     }
-    assert.ok(usedBytes() - usedBefore < 16 * mib, `${(usedBytes() - usedBefore) / mib} MiB more`);
+    await comesBackTo(usedBefore, 16 * mib);
   });
 });

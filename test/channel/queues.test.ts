@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { JoinableQueue, Pipe, Queue, wait, type Connection } from "#src/index.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
-import { code, mib, usedBytes } from "../support/memory.ts";
+import { code, comesBackTo, mib, usedBytes } from "../support/memory.ts";
 import { forEachStartMethod } from "../support/methods.ts";
 
 const bounded = { timeout: 60_000 };
@@ -201,6 +201,6 @@ forEachStartMethod(({ Process }) => {
     await child.join();
     a.close();
     c.close();
-    assert.ok(usedBytes() - before < 2 * mib, `${(usedBytes() - before) / mib} MiB more`);
+    await comesBackTo(before, 2 * mib);
   });
 });

@@ -1,6 +1,8 @@
 /** What tests of shared memory ask. */
 import assert from "node:assert/strict";
 import { fstatSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { family } from "#src/memory/family.js";
 
 export const mib: number = 2 ** 20;
@@ -16,4 +18,18 @@ export function code(wanted: string): (error: unknown) => true {
     assert.equal((error as { code?: string }).code, wanted, String(error));
     return true;
   };
+}
+
+/** Ranges that a process has sent are kept for a second, those that it has received until they are collected. */
+export async function comesBackTo(bytes: number, within: number): Promise<void> {
+  setFlagsFromString("--expose-gc");
+  const gc = runInNewContext("gc") as () => void;
+  const deadline = performance.now() + 10_000;
+  for (;;) {
+    const more = usedBytes() - bytes;
+    if (more < within) return;
+    assert.ok(performance.now() < deadline, `${(more / mib).toFixed(1)} MiB more than before`);
+    gc();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
