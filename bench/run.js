@@ -72,6 +72,23 @@ const date = new Date().toISOString().slice(0, 10);
 console.log(`${machine}, ${date}\n${notes.join("\n")}\n`);
 
 const results = [];
+const earlier = options.from === undefined ? undefined : JSON.parse(readFileSync(options.from, "utf8"));
+if (earlier !== undefined && earlier.machine !== machine) {
+  throw new Error(`${options.from} is of another machine: ${earlier.machine}`);
+}
+
+/** What is measured now, and for the other rows what was measured earlier. */
+function everything() {
+  const kept = new Map([...(earlier?.results ?? []), ...results].map((row) => [row.name, row]));
+  return all.flatMap(({ name }) => kept.get(name) ?? []);
+}
+
+/** After each row: what ends this run leaves what it has. */
+function save() {
+  if (options.json === undefined) return;
+  writeFileSync(options.json, `${JSON.stringify({ machine, date, notes, results: everything() }, null, 2)}\n`);
+}
+
 const available = new Set(Object.keys(library));
 for (const [index, row] of wanted.entries()) {
   const where = `[${index + 1}/${wanted.length}] `;
@@ -82,35 +99,26 @@ for (const [index, row] of wanted.entries()) {
   });
   const result = row.curve === undefined ? measured : { ...measured, curve: row.curve, at: row.at };
   results.push(result);
+  save();
   progress("");
   console.log(`${terminalTable([result])}\n`);
 }
 
-let everything = results;
-if (options.from !== undefined) {
-  const earlier = JSON.parse(readFileSync(options.from, "utf8"));
-  if (earlier.machine !== machine) throw new Error(`${options.from} is of another machine: ${earlier.machine}`);
-  const kept = new Map([...earlier.results, ...results].map((row) => [row.name, row]));
-  everything = all.flatMap(({ name }) => kept.get(name) ?? []);
-}
 const missed = results.filter((row) => row.reached === false);
 const unmeasured = results.filter((row) => row.skipped !== undefined);
 console.log(
   `${results.length} rows: ${results.filter((row) => row.reached === true).length} targets reached, ${missed.length} missed, ${unmeasured.length} not measured`,
 );
-if (options.json !== undefined) {
-  writeFileSync(options.json, `${JSON.stringify({ machine, date, notes, results: everything }, null, 2)}\n`);
-}
 if (options.write) {
   const docs = fileURLToPath(new URL("../docs/", import.meta.url));
   const drawn = await import("./plots.js")
-    .then(({ draw }) => draw(everything, join(docs, "plots")))
+    .then(({ draw }) => draw(everything(), join(docs, "plots")))
     .catch((error) => {
       if (error.code !== "ERR_MODULE_NOT_FOUND") throw error;
       console.error("The plots are not drawn: vega is not installed (cd bench && npm ci)");
       return [];
     });
-  writeFileSync(join(docs, "benchmarks.md"), markdown(everything, { machine, date, notes }, drawn));
+  writeFileSync(join(docs, "benchmarks.md"), markdown(everything(), { machine, date, notes }, drawn));
   console.log("docs/benchmarks.md is written");
 }
 // Peers that were given up may still hold the event loop.

@@ -83,11 +83,11 @@ test("ESM: a closure runs in another process", async () => {
   assert.deepEqual([code, stdout, stderr], [0, "42\n", ""]);
 });
 
-test("a queue, a lock and shared memory work by the prebuilt addon", async (t) => {
+test("a queue, a lock, shared memory and a pool work by the prebuilt addon", async (t) => {
   if (!existsSync(join(installed, "native"))) return t.skip("no prebuilt addon: no compiler here");
   writeFileSync(
     join(folder, "shared.mjs"),
-    `import { Lock, Process, Queue, SharedArray } from "node-multiprocessing";
+    `import { Lock, Pool, Process, Queue, SharedArray } from "node-multiprocessing";
 const [queue, lock, array] = [new Queue(), new Lock(), new SharedArray(Int32Array, 1)];
 const children = [1, 2].map((n) => new Process({ target: async () => {
   for (let i = 0; i < 50; i++) await lock.withLock(() => { array.array[0] += n; });
@@ -95,10 +95,14 @@ const children = [1, 2].map((n) => new Process({ target: async () => {
 } }));
 await Promise.all(children.map((child) => child.start()));
 console.log(await queue.get() + await queue.get(), array.array[0]);
-await Promise.all(children.map((child) => child.join()));`,
+await Promise.all(children.map((child) => child.join()));
+const pool = new Pool(2);
+console.log((await pool.map((n) => n * 10, [1, 2, 3])).join());
+pool.close();
+await pool.join();`,
   );
   const { stdout, stderr, code } = await run("shared.mjs");
-  assert.deepEqual([code, stdout, stderr], [0, "3 150\n", ""]);
+  assert.deepEqual([code, stdout, stderr], [0, "3 150\n10,20,30\n", ""]);
 });
 
 test("CommonJS: the same; and both doors lead to one instance", async () => {

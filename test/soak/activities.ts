@@ -7,6 +7,7 @@ import {
   JoinableQueue,
   Lock,
   Pipe,
+  Pool,
   Process,
   Queue,
   SharedArray,
@@ -190,6 +191,25 @@ async function shared(): Promise<void> {
   assert.ok(array.array.every((value, at) => value === at));
 }
 
+/** A pool that loses a worker, a task past its time, and a cancelled one; all others are done. */
+async function pooled(): Promise<void> {
+  const pool = new Pool(2);
+  const dying = pool.submit(() => process.kill(process.pid, "SIGKILL"));
+  const busy = pool.submit(
+    () => {
+      for (;;);
+    },
+    [],
+    { timeoutMs: 50 },
+  );
+  await assert.rejects(dying, { code: "ERR_MP_WORKER_EXITED" });
+  await assert.rejects(busy, { code: "ERR_MP_TIMEOUT" });
+  const squares = await pool.map((n: number) => n * n, Array.from({ length: 200 }, (_, n) => n));
+  assert.ok(squares.every((square, n) => square === n * n));
+  pool.close();
+  await pool.join();
+}
+
 export const activities: Record<string, () => Promise<unknown>> = {
   "image codec": () => answerOf(new Process({ target: image, args: [96] })),
   "database in WebAssembly": () => answerOf(new Process({ target: database, args: [500] })),
@@ -211,6 +231,7 @@ export const activities: Record<string, () => Promise<unknown>> = {
   grandchildren,
   "lock whose holder is killed": lockedCount,
   "output through a pipe": stdio,
+  "pool that loses a worker": pooled,
   "queue whose producer is killed": queues,
   "pipe with large messages": pipes,
   "joinable queue whose consumer is killed": joinable,
