@@ -204,7 +204,10 @@ async function pooled(): Promise<void> {
   );
   await assert.rejects(dying, { code: "ERR_MP_WORKER_EXITED" });
   await assert.rejects(busy, { code: "ERR_MP_TIMEOUT" });
-  const squares = await pool.map((n: number) => n * n, Array.from({ length: 200 }, (_, n) => n));
+  const squares = await pool.map(
+    (n: number) => n * n,
+    Array.from({ length: 200 }, (_, n) => n),
+  );
   assert.ok(squares.every((square, n) => square === n * n));
   pool.close();
   await pool.join();
