@@ -1,0 +1,84 @@
+/** What every storm has: random numbers that can be had again, workers that are killed and replaced, and its report. */
+import { getContext, Process, type StartMethod } from "#src/index.js";
+
+export interface StormReport {
+  readonly kills: number;
+  /** What should not have been; empty when all went well. */
+  readonly problems: readonly string[];
+  /** Facts for the reader. */
+  readonly notes: Readonly<Record<string, number>>;
+}
+
+/**
+ * A storm: a file of this folder that exports it by the name `run`. `npm run chaos` finds it, and so does the suite.
+ *
+ * @param seed the same numbers give the same kills, as far as the machine's own timing lets them
+ */
+export type Storm = (seed: number, seconds: number, method: StartMethod) => Promise<StormReport>;
+
+/** Park and Miller's minimal standard generator: from 0 to less than 1. */
+export function randomNumbers(seed: number): () => number {
+  let state = (Math.trunc(Math.abs(seed)) % 2_147_483_646) + 1;
+  return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
+}
+
+export interface Role {
+  readonly target: (...args: never[]) => unknown;
+  readonly args: readonly unknown[];
+}
+
+const nothing = new Int32Array(new SharedArrayBuffer(4));
+
+/** A moment in which others run: with it the machine can start as many workers as are killed. */
+export async function pause(blocking: boolean): Promise<void> {
+  if (blocking) Atomics.wait(nothing, 0, 0, 1);
+  else await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+/**
+ * Keeps one worker for each role alive, and kills one after the other at random instants.
+ *
+ * @param between called after each kill, while the replacement starts
+ * @returns how many were killed, once all of them have ended
+ */
+export async function killAndReplace(
+  roles: readonly Role[],
+  options: {
+    readonly random: () => number;
+    readonly seconds: number;
+    readonly method: StartMethod;
+    readonly between: () => Promise<void>;
+  },
+): Promise<number> {
+  const { random, seconds, method, between } = options;
+  const { Process: ItsProcess } = getContext(method);
+  const ended: Promise<unknown>[] = [];
+  const startOne = async ({ target, args }: Role): Promise<Process> => {
+    const worker = new ItsProcess({ target, args: [...args], daemon: true } as never);
+    return worker.start();
+  };
+  const end = (worker: Process): void => {
+    process.kill(worker.pid!, "SIGKILL");
+    ended.push(worker.join());
+  };
+  const workers = await Promise.all(roles.map(startOne));
+  const deadline = Date.now() + seconds * 1000;
+  let kills = 0;
+  while (Date.now() < deadline) {
+    // Several at once: those that die together are the hardest. Mostly at once, now and then after a while.
+    const victims = new Set(
+      Array.from({ length: 1 + Math.floor(random() * 4) }, () => Math.floor(random() * roles.length)),
+    );
+    if (random() < 0.3) await new Promise((resolve) => setTimeout(resolve, random() * 4));
+    for (const at of victims) end(workers[at]!);
+    kills += victims.size;
+    const replacements = [...victims].map(async (at) => {
+      workers[at] = await startOne(roles[at]!);
+    });
+    await between();
+    await Promise.all(replacements);
+  }
+  for (const worker of workers) end(worker);
+  await Promise.all(ended);
+  return kills + workers.length;
+}

@@ -1,0 +1,237 @@
+/**
+ * The storm over locks, semaphores, conditions, barriers and events: their holders, waiters and parties are killed.
+ *
+ * What must hold: mutual exclusion; nothing stays held by the dead; nobody waits for more than a second on the dead;
+ * no notification is lost; at the end nothing is held, nobody waits, nothing is left.
+ */
+import {
+  Barrier,
+  BoundedSemaphore,
+  BrokenBarrierError,
+  Condition,
+  Event,
+  Lock,
+  RLock,
+  TimeoutError,
+  type Guard,
+  type StartMethod,
+} from "#src/index.js";
+import { holders } from "#src/memory/arena.js";
+import { handleOf } from "#src/memory/holdings.js";
+import { lookAfter, ownId } from "#src/memory/participants.js";
+import { joinSharedWords, makeSharedWords } from "../support/shared-words.ts";
+import { killAndReplace, pause, randomNumbers, type Role, type StormReport } from "./storm.ts";
+
+/** No survivor may wait longer on the dead. */
+const longestWaitMs = 1000;
+const permits = 2;
+const parties = 3;
+
+/** Words that all share. Of `regions` each takes four: who is inside, two counters that must agree, entries. */
+const at = {
+  lock: 0,
+  rlock: 4,
+  items: 8,
+  exclusion: 16,
+  slow: 17,
+  slowest: 18,
+  passes: 20,
+  events: 21,
+  crowd: 32,
+} as const;
+
+interface Everything {
+  readonly handle: number;
+  readonly lock: Lock;
+  readonly rlock: RLock;
+  readonly permits: BoundedSemaphore;
+  readonly condition: Condition;
+  readonly barrier: Barrier;
+  readonly event: Event;
+}
+
+/** Inside a lock: two counters that only the lock keeps equal, and a mark that says who is inside. */
+function region(words: Int32Array, first: number, guard: Guard): void {
+  const repaired = guard.abandoned;
+  if (!repaired && (words[first] !== 0 || words[first + 1] !== words[first + 2])) Atomics.add(words, at.exclusion, 1);
+  words[first] = process.pid;
+  words[first + 1] = words[first + 1]! + 1;
+  for (let spin = 0; spin < 50; spin++) Atomics.load(words, first);
+  if (words[first] !== process.pid) Atomics.add(words, at.exclusion, 1);
+  words[first + 2] = words[first + 1]!;
+  words[first + 3] = words[first + 3]! + 1;
+  words[first] = 0;
+}
+
+/** Notes waits that were too long. A machine that is busy makes them longer: only those that somebody could have ended count. */
+async function timed<T>(words: Int32Array, wait: () => T | Promise<T>): Promise<T> {
+  const start = performance.now();
+  const result = await wait();
+  const tookMs = Math.round(performance.now() - start);
+  if (tookMs > longestWaitMs) Atomics.add(words, at.slow, 1);
+  for (let most = words[at.slowest]!; tookMs > most; most = words[at.slowest]!) words[at.slowest] = tookMs;
+  return result;
+}
+
+export async function fightForLock({ handle, lock }: Everything, blocking: boolean): Promise<void> {
+  const words = joinSharedWords(handle);
+  for (let n = 1; ; n++) {
+    if (n % 20 === 0) await pause(blocking);
+    const guard = await timed(words, () => (blocking ? lock.acquireSync() : lock.acquire()));
+    region(words, at.lock, guard);
+    guard.release();
+  }
+}
+
+export async function fightForRLock({ handle, rlock }: Everything, blocking: boolean): Promise<void> {
+  const words = joinSharedWords(handle);
+  for (let n = 1; ; n++) {
+    if (n % 20 === 0) await pause(blocking);
+    const outer = await timed(words, () => (blocking ? rlock.acquireSync() : rlock.acquire()));
+    const inner = rlock.acquireSync();
+    region(words, at.rlock, outer);
+    inner.release();
+    outer.release();
+  }
+}
+
+/** Never more living ones inside than there are permits: those that are inside note their ids. */
+export async function crowd({ handle, permits: semaphore }: Everything, blocking: boolean): Promise<void> {
+  const words = joinSharedWords(handle);
+  for (let n = 1; ; n++) {
+    if (n % 20 === 0) await pause(blocking);
+    const guard = await timed(words, () => (blocking ? semaphore.acquireSync() : semaphore.acquire()));
+    let mine = at.crowd;
+    while (Atomics.compareExchange(words, mine, 0, ownId()) !== 0) {
+      const other = Atomics.load(words, mine);
+      if (other !== 0 && lookAfter(other)) Atomics.compareExchange(words, mine, other, 0);
+      else mine++;
+    }
+    let inside = 0;
+    for (let place = at.crowd; place < at.crowd + 16; place++) {
+      const other = Atomics.load(words, place);
+      if (other !== 0 && !lookAfter(other) && Atomics.load(words, place) === other) inside++;
+    }
+    if (inside > permits) Atomics.add(words, at.exclusion, 1);
+    Atomics.store(words, mine, 0);
+    guard.release();
+  }
+}
+
+export async function consume({ handle, condition }: Everything, blocking: boolean): Promise<void> {
+  const words = joinSharedWords(handle);
+  for (let n = 1; ; n++) {
+    if (n % 20 === 0) await pause(blocking);
+    const guard = blocking ? condition.acquireSync() : await condition.acquire();
+    while (words[at.items] === 0) {
+      if (blocking) condition.waitSync();
+      else await condition.wait();
+    }
+    words[at.items] = words[at.items]! - 1;
+    // Whoever had the lock may have died before it took the item that it was notified of.
+    if (guard.abandoned) condition.notifyAll();
+    guard.release();
+  }
+}
+
+export async function pass({ handle, barrier }: Everything, blocking: boolean): Promise<void> {
+  const words = joinSharedWords(handle);
+  for (let n = 1; ; n++) {
+    if (n % 20 === 0) await pause(blocking);
+    try {
+      if (blocking) barrier.waitSync({ timeoutMs: 5 * longestWaitMs });
+      else await barrier.wait({ timeoutMs: 5 * longestWaitMs });
+      Atomics.add(words, at.passes, 1);
+    } catch (error) {
+      if (error instanceof TimeoutError) Atomics.add(words, at.slow, 1);
+      else if (!(error instanceof BrokenBarrierError)) throw error;
+      if (barrier.broken) barrier.reset();
+    }
+  }
+}
+
+export async function listen({ handle, event }: Everything, blocking: boolean): Promise<void> {
+  const words = joinSharedWords(handle);
+  for (let n = 1; ; n++) {
+    if (n % 20 === 0) await pause(blocking);
+    await timed(words, () => (blocking ? event.waitSync() : event.wait()));
+    Atomics.add(words, at.events, 1);
+    const until = performance.now() + 0.2;
+    while (event.isSet() && performance.now() < until);
+  }
+}
+
+export async function run(seed: number, seconds: number, method: StartMethod): Promise<StormReport> {
+  const random = randomNumbers(seed);
+  const shared = makeSharedWords();
+  const { words, handle } = shared;
+  const all: Everything = {
+    handle,
+    lock: new Lock(),
+    rlock: new RLock(),
+    permits: new BoundedSemaphore(permits),
+    condition: new Condition(),
+    barrier: new Barrier(parties),
+    event: new Event(),
+  };
+  const { lock, rlock, permits: semaphore, condition, barrier, event } = all;
+  const problems: string[] = [];
+
+  async function limited<T>(what: string, wait: (limits: { timeoutMs: number }) => Promise<T>): Promise<T | undefined> {
+    try {
+      return await wait({ timeoutMs: longestWaitMs });
+    } catch (error) {
+      problems.push(`${what}: ${String(error)}`);
+      return undefined;
+    }
+  }
+
+  /** One item for those who wait, one pulse of the event; then nothing may be left lying while somebody waits for it. */
+  async function between(): Promise<void> {
+    event.set();
+    event.clear();
+    const guard = await limited("the parent waits for the condition's lock", (limits) => condition.acquire(limits));
+    if (guard === undefined) return;
+    if (guard.abandoned) condition.notifyAll();
+    if (words[at.items]! < 3) words[at.items] = words[at.items]! + 1;
+    condition.notify();
+    guard.release();
+  }
+
+  const role = (target: (all: Everything, blocking: boolean) => unknown, blocking: boolean): Role => ({
+    target: target as Role["target"],
+    args: [all, blocking],
+  });
+  const roles = [fightForLock, fightForRLock, crowd, consume].flatMap((each) => [role(each, true), role(each, false)]);
+  roles.push(role(crowd, true), role(listen, true), role(listen, false));
+  for (let party = 0; party < parties; party++) roles.push(role(pass, party === 0));
+  const kills = await killAndReplace(roles, { random, seconds, method, between });
+
+  // All are dead: nothing may be held, and nobody may wait.
+  (await limited("at the end, the Lock", (limits) => lock.acquire(limits)))?.release();
+  (await limited("at the end, the RLock", (limits) => rlock.acquire(limits)))?.release();
+  (await limited("at the end, the Condition", (limits) => condition.acquire(limits)))?.release();
+  for (let n = 0; n < permits; n++) await limited("at the end, a permit", (limits) => semaphore.acquire(limits));
+  for (let n = 0; n < permits; n++) semaphore.release();
+  if (semaphore.value !== permits) problems.push(`${semaphore.value} permits are left of ${permits}`);
+  for (const each of [lock, rlock, semaphore, event]) {
+    const { waitingProcesses } = each.statistics();
+    if (waitingProcesses > 0) problems.push(`${waitingProcesses} processes still wait for ${String(each)}`);
+  }
+  if (condition.statistics().waiting > 0) problems.push(`${String(condition)} at the end`);
+  for (const each of [lock, rlock, semaphore, condition, barrier, event]) {
+    const count = holders(handleOf(each)!);
+    if (count !== 1) problems.push(`${String(each)} has ${count} holders at the end`);
+  }
+  if (words[at.exclusion]! > 0) problems.push(`mutual exclusion was violated ${words[at.exclusion]} times`);
+  if (words[at.slow]! > 0) problems.push(`${words[at.slow]} waits took longer than ${longestWaitMs} ms`);
+  const notes = {
+    locked: words[at.lock + 3]!,
+    relocked: words[at.rlock + 3]!,
+    passes: words[at.passes]!,
+    events: words[at.events]!,
+    slowestWaitMs: words[at.slowest]!,
+  };
+  shared.letGo();
+  return { kills, problems, notes };
+}
