@@ -135,12 +135,12 @@ export class BoundedSemaphore extends Acquirable {
       // While words are left that were never in use, one is begun rather than all looked at for a free one.
       if (full || used <= fewPermits || held < used) {
         const dead = this.#takeAmong(used, full && thorough);
-        if (dead !== notTaken) return new Guard(this, dead);
+        if (dead !== notTaken) return new Guard(this, dead, 0);
       }
       if (full) return undefined;
       this.#reserveWord(used);
       Atomics.compareExchange(words, this.#base + boundedWord.used, used, used + 1);
-      if (this.#take(used, 0)) return new Guard(this, 0);
+      if (this.#take(used, 0)) return new Guard(this, 0, 0);
     }
   }
 

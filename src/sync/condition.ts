@@ -120,7 +120,7 @@ export class Condition {
     try {
       return await notified.catch((error: unknown) => this.#giveUp(member, error));
     } finally {
-      this.#lock.restore(letGo, await this.#lock.acquire());
+      this.#lock.restore(letGo, (await this.#lock.acquire()).whoDied());
       done();
     }
   }
@@ -143,7 +143,7 @@ export class Condition {
     } catch (error) {
       return this.#giveUp(member, error);
     } finally {
-      this.#lock.restore(letGo, this.#lock.acquireInAnyCase());
+      this.#lock.restore(letGo, this.#lock.acquireInAnyCase().whoDied());
       done();
     }
   }

@@ -19,9 +19,12 @@ export interface LockStatistics extends OwnerState {
   readonly waitingProcesses: number;
 }
 
+/** Turns are small integers, and none is negative. */
+const mostTurns = 2 ** 30 - 1;
+
 /** What a lock was when it was let go altogether: see `releaseAll`. */
 export interface LetGo {
-  readonly guard: Guard | undefined;
+  readonly turn: number;
   readonly count: number;
 }
 
@@ -37,8 +40,12 @@ export interface LetGo {
  */
 export class Lock extends Acquirable {
   readonly #owner: OwnerWord;
-  /** Of the present holder, if that is in this process: an older one must not release what is no longer its own. */
-  #current: Guard | undefined;
+  /** Counts acquisitions here. */
+  #turns = 0;
+  /** The present one: a guard of an earlier one must not release what is no longer its own. */
+  #turn = 0;
+  /** The participant that died with it during a wait of a Condition, and in which turn that was. */
+  #died: { readonly turn: number; readonly who: number } | undefined;
   /** @internal */
   protected override readonly spot: number;
   /** @internal */
@@ -55,7 +62,7 @@ export class Lock extends Acquirable {
   }
 
   override tryAcquire(): Guard | undefined {
-    if (this.#owner.takeFree()) return (this.#current = new Guard(this, 0));
+    if (this.#owner.takeFree()) return new Guard(this, 0, this.#nextTurn());
     return this.#taken(this.#owner.takeAfterLook());
   }
 
@@ -65,7 +72,6 @@ export class Lock extends Acquirable {
    * @throws {MultiprocessingError} ERR_MP_INVALID_STATE when nobody holds it
    */
   override release(): void {
-    this.#current = undefined;
     if (!this.#owner.giveQuickly() && !this.#owner.give()) throw releasedTooOften(this.kindName);
   }
 
@@ -90,21 +96,26 @@ export class Lock extends Acquirable {
 
   /** For a Condition: to be undone by `restore`, once it is acquired again. @internal */
   releaseAll(): LetGo {
-    const guard = this.#current;
+    const turn = this.#turn;
     this.release();
-    return { guard, count: 1 };
+    return { turn, count: 1 };
+  }
+
+  /** The guard from before the wait stands for it again. @internal */
+  restore({ turn }: LetGo, who: number): void {
+    this.#turn = turn;
+    if (who !== 0) this.#died = { turn, who };
   }
 
   /** @internal */
-  restore({ guard }: LetGo, anew: Guard): void {
-    guard?.inherit(anew);
-    this.#current = guard ?? anew;
+  deadWithin(turn: number): number {
+    return this.#died?.turn === turn ? this.#died.who : 0;
   }
 
   /** @internal */
-  releaseGuard(guard: Guard): void {
+  releaseGuard(turn: number): void {
     // Released by hand meanwhile, or by another process: then it is not this guard's any more.
-    if (this.#current === guard && this.isMine()) this.release();
+    if (this.#turn === turn && this.isMine()) this.release();
   }
 
   /** @internal */
@@ -123,7 +134,11 @@ export class Lock extends Acquirable {
   }
 
   #taken(dead: number): Guard | undefined {
-    return dead === notTaken ? undefined : (this.#current = new Guard(this, dead));
+    return dead === notTaken ? undefined : new Guard(this, dead, this.#nextTurn());
+  }
+
+  #nextTurn(): number {
+    return (this.#turn = this.#turns = (this.#turns + 1) & mostTurns);
   }
 }
 

@@ -53,7 +53,7 @@ export class RLock extends Acquirable {
   override tryAcquire(): Guard | undefined {
     if (this.#owner.takeFree()) {
       this.#count = 1;
-      return new Guard(this, 0);
+      return new Guard(this, 0, 0);
     }
     return this.isMine() ? this.#again() : this.#taken(this.#owner.takeAfterLook());
   }
@@ -99,7 +99,7 @@ export class RLock extends Acquirable {
     const count = this.#count;
     this.#count = 1;
     this.release();
-    return { guard: undefined, count };
+    return { turn: 0, count };
   }
 
   /** @internal */
@@ -128,13 +128,13 @@ export class RLock extends Acquirable {
 
   #again(): Guard {
     this.#count++;
-    return new Guard(this, 0);
+    return new Guard(this, 0, 0);
   }
 
   #taken(dead: number): Guard | undefined {
     if (dead === notTaken) return undefined;
     this.#count = 1;
-    return new Guard(this, dead);
+    return new Guard(this, dead, 0);
   }
 }
 

@@ -117,7 +117,7 @@ export class Semaphore extends Acquirable {
     const at = this.#base + semaphoreWord.value;
     for (let value = Atomics.load(words, at); value > 0;) {
       const seen = Atomics.compareExchange(words, at, value, value - 1);
-      if (seen === value) return new Guard(this, 0);
+      if (seen === value) return new Guard(this, 0, 0);
       value = seen;
     }
     return this.#takeKept((id) => id === ownId() || thorough || isGone(id));
@@ -140,7 +140,8 @@ export class Semaphore extends Acquirable {
   #takeKept(mayTake: (id: number) => boolean): Guard | undefined {
     for (const at of this.#kept()) {
       const id = Atomics.load(this.#words, at);
-      if (id !== 0 && mayTake(id) && Atomics.compareExchange(this.#words, at, id, 0) === id) return new Guard(this, 0);
+      if (id !== 0 && mayTake(id) && Atomics.compareExchange(this.#words, at, id, 0) === id)
+        return new Guard(this, 0, 0);
     }
     return undefined;
   }

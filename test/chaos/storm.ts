@@ -48,9 +48,11 @@ export async function killAndReplace(
     readonly seconds: number;
     readonly method: StartMethod;
     readonly between: () => Promise<void>;
+    /** How many workers have begun with their work. */
+    readonly begun: () => number;
   },
 ): Promise<number> {
-  const { random, seconds, method, between } = options;
+  const { random, seconds, method, between, begun } = options;
   const { Process: ItsProcess } = getContext(method);
   const ended: Promise<unknown>[] = [];
   const startOne = async ({ target, args }: Role): Promise<Process> => {
@@ -64,6 +66,14 @@ export async function killAndReplace(
   const workers = await Promise.all(roles.map(startOne));
   const deadline = Date.now() + seconds * 1000;
   let kills = 0;
+  let started = workers.length;
+  /** A spawned one takes long to begin: killed at once, it would never come to hold anything. */
+  const allHaveBegun = async (): Promise<void> => {
+    while (method === "spawn" && begun() < started && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+  await allHaveBegun();
   while (Date.now() < deadline) {
     // Several at once: those that die together are the hardest. Mostly at once, now and then after a while.
     const victims = new Set(
@@ -77,6 +87,8 @@ export async function killAndReplace(
     });
     await between();
     await Promise.all(replacements);
+    started += victims.size;
+    await allHaveBegun();
   }
   for (const worker of workers) end(worker);
   await Promise.all(ended);

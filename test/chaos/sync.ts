@@ -35,6 +35,7 @@ const at = {
   exclusion: 16,
   slow: 17,
   slowest: 18,
+  begun: 19,
   passes: 20,
   events: 21,
   crowd: 32,
@@ -63,6 +64,12 @@ function region(words: Int32Array, first: number, guard: Guard): void {
   words[first] = 0;
 }
 
+function begin(handle: number): Int32Array {
+  const words = joinSharedWords(handle);
+  Atomics.add(words, at.begun, 1);
+  return words;
+}
+
 /** Notes waits that were too long. A machine that is busy makes them longer: only those that somebody could have ended count. */
 async function timed<T>(words: Int32Array, wait: () => T | Promise<T>): Promise<T> {
   const start = performance.now();
@@ -74,7 +81,7 @@ async function timed<T>(words: Int32Array, wait: () => T | Promise<T>): Promise<
 }
 
 export async function fightForLock({ handle, lock }: Everything, blocking: boolean): Promise<void> {
-  const words = joinSharedWords(handle);
+  const words = begin(handle);
   for (let n = 1; ; n++) {
     if (n % 20 === 0) await pause(blocking);
     const guard = await timed(words, () => (blocking ? lock.acquireSync() : lock.acquire()));
@@ -84,7 +91,7 @@ export async function fightForLock({ handle, lock }: Everything, blocking: boole
 }
 
 export async function fightForRLock({ handle, rlock }: Everything, blocking: boolean): Promise<void> {
-  const words = joinSharedWords(handle);
+  const words = begin(handle);
   for (let n = 1; ; n++) {
     if (n % 20 === 0) await pause(blocking);
     const outer = await timed(words, () => (blocking ? rlock.acquireSync() : rlock.acquire()));
@@ -97,7 +104,7 @@ export async function fightForRLock({ handle, rlock }: Everything, blocking: boo
 
 /** Never more living ones inside than there are permits: those that are inside note their ids. */
 export async function crowd({ handle, permits: semaphore }: Everything, blocking: boolean): Promise<void> {
-  const words = joinSharedWords(handle);
+  const words = begin(handle);
   for (let n = 1; ; n++) {
     if (n % 20 === 0) await pause(blocking);
     const guard = await timed(words, () => (blocking ? semaphore.acquireSync() : semaphore.acquire()));
@@ -119,7 +126,7 @@ export async function crowd({ handle, permits: semaphore }: Everything, blocking
 }
 
 export async function consume({ handle, condition }: Everything, blocking: boolean): Promise<void> {
-  const words = joinSharedWords(handle);
+  const words = begin(handle);
   for (let n = 1; ; n++) {
     if (n % 20 === 0) await pause(blocking);
     const guard = blocking ? condition.acquireSync() : await condition.acquire();
@@ -135,7 +142,7 @@ export async function consume({ handle, condition }: Everything, blocking: boole
 }
 
 export async function pass({ handle, barrier }: Everything, blocking: boolean): Promise<void> {
-  const words = joinSharedWords(handle);
+  const words = begin(handle);
   for (let n = 1; ; n++) {
     if (n % 20 === 0) await pause(blocking);
     try {
@@ -151,7 +158,7 @@ export async function pass({ handle, barrier }: Everything, blocking: boolean): 
 }
 
 export async function listen({ handle, event }: Everything, blocking: boolean): Promise<void> {
-  const words = joinSharedWords(handle);
+  const words = begin(handle);
   for (let n = 1; ; n++) {
     if (n % 20 === 0) await pause(blocking);
     await timed(words, () => (blocking ? event.waitSync() : event.wait()));
@@ -205,7 +212,7 @@ export async function run(seed: number, seconds: number, method: StartMethod): P
   const roles = [fightForLock, fightForRLock, crowd, consume].flatMap((each) => [role(each, true), role(each, false)]);
   roles.push(role(crowd, true), role(listen, true), role(listen, false));
   for (let party = 0; party < parties; party++) roles.push(role(pass, party === 0));
-  const kills = await killAndReplace(roles, { random, seconds, method, between });
+  const kills = await killAndReplace(roles, { random, seconds, method, between, begun: () => words[at.begun]! });
 
   // All are dead: nothing may be held, and nobody may wait.
   (await limited("at the end, the Lock", (limits) => lock.acquire(limits)))?.release();
