@@ -5,7 +5,7 @@
  */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { cpuCount, Process } from "node-multiprocessing";
+import { cpuCount, Pool } from "node-multiprocessing";
 
 const textFile = /\.(?:[cm]?[jt]sx?|json|md|txt|css|html|ya?ml)$/;
 const largestFile = 2 * 2 ** 20;
@@ -50,17 +50,19 @@ function split(files: readonly string[], ways: number): string[][] {
   return parts.map((part) => part.files);
 }
 
-async function countBy(ways: number, files: readonly string[], progress: (text: string) => void): Promise<Statistics> {
-  let done = 0;
-  const parts = split(files, ways).map(async (part, index) => {
-    const worker = new Process({ target: countWords, args: [part], name: `counter-${index + 1}` });
-    await worker.start();
-    const statistics = await worker.result;
-    await worker.join();
-    progress(`${++done} of ${ways} processes done`);
-    return statistics;
-  });
-  return merge(await Promise.all(parts));
+/** Parts for each process: enough that none waits long for the last one, few enough that merging costs little. */
+const partsEach = 8;
+
+async function countBy(ways: number, files: readonly string[]): Promise<Statistics> {
+  const pool = new Pool(ways, { name: "counters" });
+  const progress = { label: `${ways} ${ways === 1 ? "process" : "processes"}` };
+  const parts: Statistics[] = [];
+  for await (const part of pool.imapUnordered(countWords, split(files, partsEach * cpuCount()), { progress })) {
+    parts.push(part);
+  }
+  pool.close();
+  await pool.join();
+  return merge(parts);
 }
 
 /** A ratio compares the same work only: what was counted must not depend on how it was split. */
@@ -70,10 +72,6 @@ function checkSame(one: Statistics, other: Statistics): void {
     one.counts.size === other.counts.size &&
     [...one.counts].every(([word, count]) => other.counts.get(word) === count);
   if (!same) throw new Error("one process and many have counted differently");
-}
-
-function showProgress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }
 
 const folder = process.argv[2] ?? "node_modules";
@@ -88,9 +86,8 @@ const rows: string[] = [];
 let alone = 0;
 let first: Statistics | undefined;
 for (const ways of [1, cpuCount()]) {
-  showProgress(`counting with ${ways} ${ways === 1 ? "process" : "processes"} ...`);
   const start = performance.now();
-  const statistics = await countBy(ways, files, (text) => showProgress(text));
+  const statistics = await countBy(ways, files);
   const ms = performance.now() - start;
   first ??= statistics;
   checkSame(first, statistics);
@@ -100,7 +97,6 @@ for (const ways of [1, cpuCount()]) {
     `${String(ways).padStart(9)}  ${ms.toFixed(0).padStart(6)}  ${String(rate).padStart(8)}  ${(alone / ms).toFixed(2).padStart(6)}`,
   );
 }
-showProgress("");
 
 const common = [...first!.counts].sort((a, b) => b[1] - a[1]).slice(0, 10);
 console.log(`${first!.words.toLocaleString("en")} words in ${first!.files.toLocaleString("en")} files of ${folder}`);

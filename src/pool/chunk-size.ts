@@ -33,9 +33,17 @@ export function chunkSize({ taskMs, remaining, workers, largest }: ChunkFacts): 
   return Math.max(1, size);
 }
 
-/** How many chunks a worker may hold, the one it works at included: few, so that cancelling means cancelling. */
-export function chunksAhead(taskMs: number | undefined): 1 | 2 {
-  return taskMs === undefined || taskMs >= longTaskMs ? 1 : 2;
+/** Chunks that hold less work than that in all are handed out together. Arbitrary: short against what a person notices. */
+const aheadMs = 0.5;
+const mostAhead = 64;
+
+/**
+ * How many chunks of `size` tasks a worker may hold, the one it works at included: few, so that cancelling means
+ * cancelling; of tiny ones so many that it does not run dry while the next are on their way.
+ */
+export function chunksAhead(taskMs: number | undefined, size: number): number {
+  if (taskMs === undefined || taskMs >= longTaskMs) return 1;
+  return Math.max(2, Math.min(mostAhead, Math.ceil(aheadMs / Math.max(taskMs * size, 1e-6))));
 }
 
 /** The new part of a smoothed time: quick to follow, since the first call of a function is no measure of the rest. */

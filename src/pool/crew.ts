@@ -19,6 +19,9 @@ import { Worker, type WorkerOwner } from "./worker.ts";
 import { linkToWorker } from "./worker-link.ts";
 import { runWorker, type WorkerSettings } from "./worker-program.ts";
 
+/** Signals that a process hardly ever sends itself. */
+const outside = new Set<NodeJS.Signals>(["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"]);
+
 interface Slot {
   readonly id: number;
   worker: Worker | undefined;
@@ -187,15 +190,16 @@ export class Crew {
 
   #endedAtStart(worker: Worker, status: ExitStatus, cause: unknown): void {
     this.#barren++;
-    // Killed from outside it may have been anybody's; by the initializer it would be again and again.
-    const limit = status.signalCode !== null && this.#initializer === undefined ? mostKilledStarts : mostFailedStarts;
-    if (++this.#killedStarts < limit) return;
-    const what = this.#initializer === undefined ? "could do anything" : "its initializer had returned";
+    // Killed from outside it may have been anybody's, and the next one comes up; by what it does itself it would be again.
+    const { signalCode } = status;
+    const fromOutside = signalCode !== null && outside.has(signalCode);
+    if (fromOutside && this.#initializer === undefined) return;
+    if (++this.#killedStarts < (fromOutside ? mostKilledStarts : mostFailedStarts)) return;
+    const what = this.#initializer === undefined ? "they could do anything" : "their initializer had returned";
     const message =
       `The workers of pool "${this.#options.name}" cannot be started: ${this.#killedStarts} in a row ended before ${what}, ` +
       `the last one (pid ${worker.pid}) with ${describeExit(status)}`;
-    const { exitCode, signalCode } = status;
-    const facts = { pid: worker.pid, exitCode, signalCode };
+    const facts = { pid: worker.pid, exitCode: status.exitCode, signalCode };
     this.#owner.broken(new WorkerExitedError(message, cause === undefined ? facts : { ...facts, cause }));
   }
 

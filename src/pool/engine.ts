@@ -197,26 +197,29 @@ export class Engine implements CrewOwner, JobOwner, AnswersOwner {
   }
 
   #pump(): void {
-    for (let ahead = 1; ahead <= 2 && !this.#backlog.isEmpty; ahead++) {
+    // All get something before any gets more.
+    for (const most of [1, Infinity]) {
       for (const worker of this.crew) {
-        if (worker.batches >= ahead || worker.isRetiring || (worker.state !== "idle" && worker.state !== "busy"))
-          continue;
-        if (!this.#give(worker, ahead)) break;
+        if (this.#backlog.isEmpty) break;
+        if (worker.isRetiring || (worker.state !== "idle" && worker.state !== "busy")) continue;
+        while (worker.batches < most && this.#give(worker)) if (most === 1) break;
       }
     }
+    for (const worker of this.crew) worker.flush();
     if (!this.#backlog.isEmpty && this.options.idleTimeoutMs !== undefined) this.crew.fill();
     this.#updateKeepAlive();
     if (this.#isIdle) this.#idle();
   }
 
   /** False when nothing is there to give, or nothing that may be given ahead. */
-  #give(worker: Worker, ahead: number): boolean {
+  #give(worker: Worker): boolean {
     const backlog = this.#backlog;
     for (let source = backlog.peek(); source !== undefined; source = backlog.peek()) {
       const { timing } = source instanceof Call ? source.fn! : source.settings.fn;
-      if (chunksAhead(timing.taskMs) < ahead) return false;
+      const size = source instanceof Call ? Infinity : (source.settings.chunkSize ?? Infinity);
+      if (worker.batches > 0 && worker.batches >= chunksAhead(timing.taskMs, size)) return false;
       const limit = this.options.maxTasksPerChild - worker.given;
-      if (limit <= 0) return true; // It is retired when it has answered.
+      if (limit <= 0) return false; // It is retired when it has answered.
       if (source instanceof Call) {
         worker.giveCalls(backlog.takeCalls(source, limit, this.workers));
         return true;

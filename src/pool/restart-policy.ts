@@ -24,5 +24,5 @@ export function retryDelayMs(attempt: number): number {
 
 /** How often in a row a worker may fail to come up before the pool is given up. */
 export const mostFailedStarts = 3;
-/** A worker that was killed while it started may have been killed by mistake, and is tried more often. Arbitrary. */
+/** One that was killed in its initializer may have been killed by mistake, and is tried more often. Arbitrary. */
 export const mostKilledStarts = 10;

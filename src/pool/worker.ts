@@ -168,8 +168,12 @@ export class Worker implements PoolSide {
       this.cancelIdleTimer?.();
       this.cancelIdleTimer = undefined;
     }
-    this.#send();
     this.#watchHead();
+  }
+
+  /** What it was given goes off. */
+  flush(): void {
+    if (!this.#out.isEmpty && this.state !== "starting" && this.state !== "ended") this.#send();
   }
 
   #define(fn: PoolFunction): void {

@@ -81,3 +81,28 @@ test("shared memory: two processes fill one array and count together", async () 
   const { lines } = await run("shared-memory");
   assert.deepEqual(lines, ["1000000 squares, the last is 999998000001", "the slower process said how long it took"]);
 });
+
+test("pool: an image pipeline with sharp in the workers", async () => {
+  const { lines } = await run("pool/thumbnails");
+  assert.match(lines[0]!, /^12 pictures, \d+ bytes, as thumbnails \d+ bytes$/);
+});
+
+test("pool: a resource that is made once in each worker", async () => {
+  const { lines } = await run("pool/initialized");
+  assert.deepEqual(lines, ["[ 1, 99999, undefined ]", "at most two dictionaries were made: true"]);
+});
+
+test("pool: a deadline that holds", async () => {
+  const { lines } = await run("pool/deadline");
+  assert.deepEqual(lines, ["TimeoutError", "TimeoutError", "in time"]);
+});
+
+test("pool: errors are collected, with their places", async () => {
+  const { lines } = await run("pool/collect-errors");
+  assert.deepEqual(lines.slice(0, 2), ["item 1: SyntaxError", "item 3: SyntaxError"]);
+});
+
+test("pool: a pool in a pool", async () => {
+  const { lines } = await run("pool/nested");
+  assert.deepEqual(lines, ["[ 14, 385, 338350 ]"]);
+});

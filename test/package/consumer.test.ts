@@ -43,8 +43,10 @@ before(() => {
   mkdirSync(bin);
   symlinkSync(process.execPath, join(bin, "node"));
   execFileSync(process.execPath, [join(projectRoot, "scripts", "prebuild.js"), "--quiet"], { stdio: "pipe" });
-  // Its one dependency from here, so that no registry is asked.
-  const parts = [pack(join(projectRoot, "node_modules", "acorn")), pack(projectRoot)];
+  // Its dependencies, and theirs, from here, so that no registry is asked.
+  const bar = ["cli-progress", "string-width", "strip-ansi", "ansi-regex", "emoji-regex", "is-fullwidth-code-point"];
+  const parts = ["acorn", ...bar].map((name) => pack(join(projectRoot, "node_modules", name)));
+  parts.push(pack(projectRoot));
   writeFileSync(join(folder, "package.json"), '{ "private": true }');
   npm(["install", "--offline", ...parts], folder);
 });

@@ -70,9 +70,16 @@ test("a chunk has at least one task, no more than there are, none that is long h
   );
 });
 
-test("only short tasks are handed out ahead", () => {
-  assert.equal(chunksAhead(undefined), 1);
-  fc.assert(fc.property(taskMs, (ms) => assert.equal(chunksAhead(ms), ms < 1 ? 2 : 1)));
+test("only short tasks are handed out ahead, and no more than half a millisecond of them beside the next chunk", () => {
+  assert.equal(chunksAhead(undefined, 1), 1);
+  fc.assert(
+    fc.property(taskMs, count, (ms, size) => {
+      const ahead = chunksAhead(ms, size);
+      assert.ok(Number.isInteger(ahead) && ahead >= 1 && ahead <= 64);
+      if (ms >= 1) assert.equal(ahead, 1);
+      else assert.ok(ahead === 2 || (ahead - 1) * ms * size <= 0.5);
+    }),
+  );
 });
 
 test("a smoothed time lies between the old one and the new, and follows a lasting change", () => {

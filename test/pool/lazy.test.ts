@@ -9,7 +9,10 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 leaveNothingBehind();
 
 let pool: Pool;
-before(() => (pool = new Pool(2)));
+before(async () => {
+  pool = new Pool(2);
+  while (pool.statistics().workers.some(({ state }) => state !== "idle")) await sleep(1);
+});
 after(async () => {
   pool.close();
   await pool.join({ timeoutMs: 10_000 });
