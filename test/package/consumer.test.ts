@@ -44,7 +44,14 @@ before(() => {
   symlinkSync(process.execPath, join(bin, "node"));
   execFileSync(process.execPath, [join(projectRoot, "scripts", "prebuild.js"), "--quiet"], { stdio: "pipe" });
   // Its dependencies, and theirs, from here, so that no registry is asked.
-  const bar = ["cli-progress", "string-width", "strip-ansi", "ansi-regex", "emoji-regex", "is-fullwidth-code-point"];
+  const bar = [
+    "cli-progress",
+    "string-width",
+    "strip-ansi",
+    "strip-ansi/node_modules/ansi-regex",
+    "emoji-regex",
+    "is-fullwidth-code-point",
+  ];
   const parts = ["acorn", ...bar].map((name) => pack(join(projectRoot, "node_modules", name)));
   parts.push(pack(projectRoot));
   writeFileSync(join(folder, "package.json"), '{ "private": true }');
