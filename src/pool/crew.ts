@@ -182,14 +182,21 @@ export class Crew {
       events.workerEnded.publish(told satisfies WorkerEvent);
     }
 
-    if (!worker.hasFailed && !worker.wasReady && !worker.killedByPool) this.#endedAtStart(worker, status, cause);
-    else if (worker.tasksDone === 0 && !worker.killedByPool && !worker.isRetiring) this.#barren++;
+    if (!worker.hasFailed && !worker.killedByPool) {
+      if (worker.tasksDone === 0 && !worker.isRetiring) this.#noteBarren(status);
+      if (!worker.wasReady) this.#endedAtStart(worker, status, cause);
+    }
     this.#removed(worker);
     if (slot !== undefined) this.#replace(slot);
   }
 
+  /** Whoever kills workers from outside is not kept off by longer delays: those would only starve the tasks. */
+  #noteBarren({ signalCode }: ExitStatus): void {
+    const fromOutside = signalCode !== null && outside.has(signalCode);
+    if (!fromOutside || this.#barren < mostKilledStarts) this.#barren++;
+  }
+
   #endedAtStart(worker: Worker, status: ExitStatus, cause: unknown): void {
-    this.#barren++;
     // Killed from outside it may have been anybody's, and the next one comes up; by what it does itself it would be again.
     const { signalCode } = status;
     const fromOutside = signalCode !== null && outside.has(signalCode);

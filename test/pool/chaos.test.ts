@@ -17,7 +17,7 @@ forEachStartMethod((_context, method) => {
     let over = false;
     const killer = (async (): Promise<void> => {
       while (!over) {
-        await new Promise((resolve) => setTimeout(resolve, random() * (method === "spawn" ? 400 : 20)));
+        await new Promise((resolve) => setTimeout(resolve, random() * (method === "spawn" ? 500 : 60)));
         const { workers } = pool.statistics();
         const { pid, state } = workers[Math.floor(random() * workers.length)] ?? {};
         if (pid === undefined || state === "ended") continue;
@@ -52,7 +52,7 @@ forEachStartMethod((_context, method) => {
     );
     over = true;
     await killer;
-    assert.ok(kills > 3, `${kills} kills`);
+    assert.ok(kills > 1, `${kills} kills`);
     pool.close();
     await pool.join({ timeoutMs: 20_000 });
   });

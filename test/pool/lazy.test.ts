@@ -162,6 +162,7 @@ test("short tasks are batched, long ones are not, and a long one among short one
 });
 
 test("an abort rejects a map with the signal's reason, and the pool goes on", async () => {
+  const pool = new Pool(2); // Its workers are replaced.
   const controller = new AbortController();
   const mapped = pool.map(() => new Promise(() => {}), [1, 2, 3], { signal: controller.signal });
   const streamed = pool.imap(() => new Promise(() => {}), [1, 2, 3], { signal: controller.signal }).next();
@@ -177,6 +178,8 @@ test("an abort rejects a map with the signal's reason, and the pool goes on", as
     (reason) => reason === "enough",
   );
   assert.equal(await pool.submit(() => 1), 1);
+  pool.close();
+  await pool.join();
 });
 
 test("progress is told to a callback, the last time at the end; nothing is shown in a pipe", async () => {
@@ -195,6 +198,7 @@ test("progress is told to a callback, the last time at the end; nothing is shown
 });
 
 test("a progress callback that throws fails its map with that error, and nothing else", async () => {
+  const pool = new Pool(2); // Its workers are replaced.
   const oops = (): never => {
     throw new RangeError("callback");
   };
@@ -209,6 +213,8 @@ test("a progress callback that throws fails its map with that error, and nothing
   );
   assert.deepEqual(await other, [1, 2, 3]);
   assert.equal(await pool.submit(() => 1), 1);
+  pool.close();
+  await pool.join();
 });
 
 test("events tell what happens to tasks and workers, to whoever listens", async () => {
