@@ -87,8 +87,6 @@ export class Process<F extends Target = Target> implements AsyncDisposable, Curr
         `Cannot start process "${state.name}": it has been started before\n  do this:  make a new Process for each start`,
       );
     }
-    if (isBootstrapping()) throw bootstrappingError(state.name);
-    state.options?.signal?.throwIfAborted();
     const nearStack = takeNearStack(this.start);
     state.starting = this.#startUp(state, nearStack);
     await state.starting;
@@ -97,6 +95,8 @@ export class Process<F extends Target = Target> implements AsyncDisposable, Curr
 
   async #startUp(state: ProcessState, nearStack: NearStack): Promise<void> {
     try {
+      if (isBootstrapping()) throw bootstrappingError(state.name);
+      state.options?.signal?.throwIfAborted();
       const supervision = await startProcess(this, state, nearStack);
       state.supervision = supervision;
       if (state.daemon) supervision.release();

@@ -185,6 +185,11 @@ export function placeOfNamespace(namespace: Record<string, unknown>): Place | un
   return place;
 }
 
+/** Of one that was brought in by a reference: where it is from is known. */
+export function notePlaceOfNamespace(namespace: object, module: ModuleReference): void {
+  if (!namespaces.has(namespace)) namespaces.set(namespace, { module, keys: [] });
+}
+
 function urlOfNamespace(namespace: Record<string, unknown>): string | undefined {
   const standard = namespace["default"] ?? namespace["module.exports"];
   if (typeof standard === "object" && standard !== null) {

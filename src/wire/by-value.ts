@@ -11,7 +11,7 @@ import { classSource, heritageName, keyName, plantName, type ClassSource } from 
 import { inspectPrivate } from "./inspection.ts";
 import type { Decoder, Encoder } from "./kinds.ts";
 import type { ImportBinding } from "./module-tables.ts";
-import { setTag, tagOf } from "./origin-tags.ts";
+import { readTags, setTags, writeTags } from "./origin-tags.ts";
 import { readIntegrity, readProperties, writeIntegrity, writeProperties } from "./properties.ts";
 import { importMetaOf, rebuild, type Source } from "./rebuild.ts";
 import { sourceForm, type Form, type SourceForm } from "./source-forms.ts";
@@ -49,9 +49,7 @@ export function writeByValue(subject: AnyFunction, captured: Captured, encoder: 
   const variables = withScopes(subject, captured, edited.form, found, encoder);
   const own = variables.filter((each) => each.how !== "value" || each.scope === undefined);
   const shared = variables.filter((each) => each.how === "value" && each.scope !== undefined);
-  const tag = tagOf(subject);
-  encoder.string(tag.home);
-  encoder.uint(tag.number);
+  writeTags(subject, encoder);
   const { form } = edited;
   encoder.string(calledPlainly(form, new Set(shared.map(({ name }) => name))));
   encoder.string(anatomy.file);
@@ -268,7 +266,7 @@ function writeParts(subject: AnyFunction, itsClass: ClassSource | undefined, enc
 }
 
 export function readByValue(decoder: Decoder): object {
-  const tag = { home: decoder.string(), number: decoder.uint() };
+  const tags = readTags(decoder);
   const text = decoder.string();
   const file = decoder.string();
   const map = decoder.string();
@@ -297,7 +295,7 @@ export function readByValue(decoder: Decoder): object {
   const source: Source = { form, text, file, line, column, strict, names, given };
   const { made, set } = rebuild(source, values, [...new Set(shared.map(({ scope }) => scope))], outerArguments);
   decoder.adopt(made);
-  setTag(made, tag);
+  setTags(made, tags);
   if (heritage === "class") inherit(made, decoder.value(), decoder);
   const bindings = new Map<string, ImportBinding>();
   for (const [index, each] of names.entries()) set(index, readVariable(each, file, bindings, decoder));

@@ -8,11 +8,14 @@
 import { Module } from "node:module";
 import { inspectFunction, type Inspected, type Scope } from "./inspection.ts";
 import { isMain, placeOfFunction, type Place } from "./by-reference.ts";
+import { copiedBinding } from "./copied-bindings.ts";
+import { hasNoValueYet } from "./dead-zone.ts";
 import { isPristineGlobal } from "./globals.ts";
 import { immutableNames } from "./immutable-names.ts";
 import { moduleTables, type ImportBinding } from "./module-tables.ts";
 import type { Refusal } from "./kinds.ts";
 import { hiddenName } from "./peek.ts";
+import { isRequireOf } from "./require-function.ts";
 import { scriptUrl } from "./scripts.ts";
 import { sourceForm, startOfText, type SourceForm } from "./source-forms.ts";
 import { originalLine } from "./source-maps.ts";
@@ -244,15 +247,20 @@ export function variablesOf(subject: AnyFunction, { anatomy, inspected }: Captur
     try {
       value = scope.variables[name];
     } catch {
-      return {
-        name,
-        why: "it has no value yet",
-        remedy: "start the process after the variable's declaration has been evaluated",
-      };
+      return inDeadZone(name);
     }
+    if (value === undefined && hasNoValueYet(subject, anatomy, name)) return inDeadZone(name);
     found.push(variable(name, value, scope, at, anatomy, inspected));
   }
   return found;
+}
+
+function inDeadZone(name: string): Unseen {
+  return {
+    name,
+    why: "it has no value yet",
+    remedy: "start the process after the variable's declaration has been evaluated",
+  };
 }
 
 function variable(
@@ -268,9 +276,9 @@ function variable(
     const binding = moduleTables(anatomy.file)?.imports.get(name);
     if (binding !== undefined) return { how: "binding", name, binding };
   }
-  if (name === "require" && typeof value === "function" && "cache" in value && "resolve" in value) {
-    return { how: "require", name };
-  }
+  const binding = copiedBinding(anatomy.file, name, value);
+  if (binding !== undefined) return { how: "binding", name, binding };
+  if (name === "require" && isRequireOf(value, anatomy.file)) return { how: "require", name };
   if (name === "module" && value instanceof Module) return { how: "module", name, exports: value.exports };
   if (anatomy.copy !== undefined || !isAssigned(name, anatomy.file))
     return { how: "value", name, value, scope: undefined };

@@ -268,7 +268,7 @@ export class Encoding implements Encoder {
       this.writer.byte(tag.closed);
       this.writer.uint(integrityOf(value));
     }
-    if (this.#depth - this.#base < deepestNesting) {
+    if (this.#depth - this.#base < deepestNesting || holdsMore(value)) {
       this.#content(value);
       return;
     }
@@ -306,6 +306,11 @@ export class Encoding implements Encoder {
   #plainObject(value: Record<string, unknown>): void {
     const { writer } = this;
     const keys = Object.keys(value);
+    // Each look costs as much as a small object: what has been made to look plain has seldom keys of its own.
+    if (keys.length === 0 && holdsMore(value)) {
+      this.#kind(value, kindOf(value)!);
+      return;
+    }
     const first = keys.length === 0 ? undefined : value[keys[0]!];
     if (typeof first === "function") {
       const kind = exportsKindOf(value);
@@ -370,7 +375,10 @@ export class Encoding implements Encoder {
 /** An array, a date, … whose prototype has been replaced by that of plain objects, or by none. */
 function isOtherwise(value: object, prototype: unknown): boolean {
   if (Array.isArray(value)) return true;
-  if (prototype !== null) return false;
+  return prototype === null && holdsMore(value);
+}
+
+function holdsMore(value: object): boolean {
   return (
     types.isDate(value) ||
     types.isMap(value) ||
@@ -378,6 +386,8 @@ function isOtherwise(value: object, prototype: unknown): boolean {
     types.isRegExp(value) ||
     types.isNativeError(value) ||
     types.isPromise(value) ||
+    types.isAnyArrayBuffer(value) ||
+    types.isBoxedPrimitive(value) ||
     ArrayBuffer.isView(value)
   );
 }

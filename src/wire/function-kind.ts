@@ -14,11 +14,12 @@ import { capture, describePlace, isNativeFunction, knownPlace, type AnyFunction 
 import { deepGlobalPathOf, globalAt, globalPathOf, type GlobalPath } from "./globals.ts";
 import { inspectBound } from "./inspection.ts";
 import { proxyRefusal, registerKind, type Decoder, type Encoder } from "./kinds.ts";
-import { originalOf, tagOf } from "./origin-tags.ts";
+import { numberAt, originalOf } from "./origin-tags.ts";
 import { readIntegrity, readProperties, writeIntegrity, writeProperties } from "./properties.ts";
+import { folderOfRequire, isRequire, requireIn } from "./require-function.ts";
 import { wireId } from "./identity.ts";
 
-const way = { home: 0, global: 1, place: 2, bound: 3, value: 4 } as const;
+const way = { home: 0, global: 1, place: 2, bound: 3, value: 4, require: 5 } as const;
 
 /** A scope of a bundle may have thousands of functions, each using the next. Arbitrary. */
 const mostFunctions = 5000;
@@ -46,6 +47,12 @@ function encode(subject: AnyFunction, encoder: Encoder): void {
     return;
   }
   if (goesHome(subject, encoder)) return;
+  const folder = isRequire(subject) ? folderOfRequire(subject) : undefined;
+  if (folder !== undefined) {
+    encoder.uint(way.require);
+    encoder.string(folder);
+    return;
+  }
   if (isNativeFunction(subject) && encodeBound(subject, encoder)) return;
   const captured = capture(subject);
   if ("why" in captured) {
@@ -76,10 +83,10 @@ function encode(subject: AnyFunction, encoder: Encoder): void {
 
 function goesHome(subject: object, encoder: Encoder): boolean {
   if (encoder.home === undefined || encoder.home === wireId()) return false;
-  const tag = tagOf(subject);
-  if (tag.home !== encoder.home) return false;
+  const number = numberAt(encoder.home, subject);
+  if (number === undefined) return false;
   encoder.uint(way.home);
-  encoder.uint(tag.number);
+  encoder.uint(number);
   return true;
 }
 
@@ -112,6 +119,8 @@ function decode(decoder: Decoder): object {
       return decodeBound(decoder);
     case way.value:
       return readByValue(decoder);
+    case way.require:
+      return decoder.adopt(requireIn(decoder.string()));
     default:
       return decoder.malformed("a function comes in no way that is known");
   }

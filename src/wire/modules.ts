@@ -5,7 +5,9 @@
  */
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { types } from "node:util";
 import { MalformedMessageError, MultiprocessingError } from "../base/errors.ts";
+import { notePlaceOfNamespace } from "./by-reference.ts";
 import { compileInFile } from "./compile.ts";
 import type { ModuleReference } from "./kinds.ts";
 
@@ -26,7 +28,13 @@ export function importFrom(from: string, specifier: string, attributes?: Record<
 }
 
 export function importModules(references: readonly ModuleReference[]): Promise<unknown[]> {
-  return Promise.all(references.map((reference) => bring(reference)));
+  return Promise.all(references.map(async (reference) => noted(reference, await bring(reference))));
+}
+
+/** A function that is written inside one that came here may send the namespace on. */
+function noted(reference: ModuleReference, brought: unknown): unknown {
+  if (types.isModuleNamespaceObject(brought)) notePlaceOfNamespace(brought as object, reference);
+  return brought;
 }
 
 function bring(reference: ModuleReference): unknown {
@@ -43,7 +51,7 @@ function bring(reference: ModuleReference): unknown {
 
 /** @throws {MultiprocessingError} ERR_MP_NOT_SUPPORTED for a module that can only be imported */
 export function requireModules(references: readonly ModuleReference[]): unknown[] {
-  return references.map((reference) => require(reference));
+  return references.map((reference) => noted(reference, require(reference)));
 }
 
 function require(reference: ModuleReference): unknown {

@@ -207,7 +207,7 @@ function refuseForeign(value: object, itsClass: object, encoder: Encoder): never
   const name = (itsClass as { name?: string }).name ?? "";
   const own = (value as { constructor?: { name?: string } }).constructor?.name || name;
   encoder.refuse({
-    subject: `a ${own}`,
+    subject: `${/^[AEIOU]/.test(own) ? "an" : "a"} ${own}`,
     why: own === name ? "it is bound to this process" : `it is a ${name}, which is bound to this process`,
     remedy: "make it inside the function that uses it, or send the plain data that it is made from",
   });
@@ -225,6 +225,9 @@ function encodeInstance(value: object, encoder: Encoder): void {
   if (types.isProxy(value)) encoder.refuse(proxyRefusal);
   if (types.isPromise(value) || types.isGeneratorObject(value) || types.isExternal(value)) {
     refuseForeign(value, { name: types.isPromise(value) ? "Promise" : "generator" }, encoder);
+  }
+  if (types.isAnyArrayBuffer(value) || types.isBoxedPrimitive(value)) {
+    refuseForeign(value, { name: types.isBoxedPrimitive(value) ? "boxed primitive" : "ArrayBuffer" }, encoder);
   }
   checkClasses(value, encoder);
   const base = baseOf(value);

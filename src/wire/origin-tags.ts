@@ -3,17 +3,20 @@
  * original again.
  *
  * Runs in: both.
- * Guarantees: an original is not kept alive by its tag; a copy keeps its tag for its life.
+ * Guarantees: an original is not kept alive by its tag; a copy keeps its tags for its life.
+ * Why several tags: a copy that is sent on has a home in each process that it came through, and may come back to any.
  */
 import { wireId } from "./identity.ts";
+import type { Decoder, Encoder } from "./kinds.ts";
 
 export interface OriginTag {
-  /** The wire id of the process in which it was written. */
+  /** The wire id of the process that knows it by its number. */
   readonly home: string;
   readonly number: number;
 }
 
-const tags = new WeakMap<object, OriginTag>();
+/** Of a copy: where it came through, the process in which it was written first. */
+const tags = new WeakMap<object, readonly OriginTag[]>();
 const originals = new Map<string, WeakRef<object>>();
 const forgotten = new FinalizationRegistry<string>((key) => originals.delete(key));
 let last = 0;
@@ -22,16 +25,22 @@ function keyOf({ home, number }: OriginTag): string {
   return `${home} ${number}`;
 }
 
-/** The tag of the function; it gets one of this process when it has none. */
-export function tagOf(subject: object): OriginTag {
-  let tag = tags.get(subject);
-  if (tag === undefined) {
-    tag = { home: wireId(), number: ++last };
-    tags.set(subject, tag);
-    originals.set(keyOf(tag), new WeakRef(subject));
-    forgotten.register(subject, keyOf(tag));
-  }
-  return tag;
+/** The tags of the function as it leaves this process: it gets one of this process when it has none. */
+function tagsToSend(subject: object): readonly OriginTag[] {
+  const known = tags.get(subject) ?? [];
+  const home = wireId();
+  if (known.some((tag) => tag.home === home)) return known;
+  const tag = { home, number: ++last };
+  const all = [...known, tag];
+  tags.set(subject, all);
+  originals.set(keyOf(tag), new WeakRef(subject));
+  forgotten.register(subject, keyOf(tag));
+  return all;
+}
+
+/** The number by which the process `home` knows the function; undefined when it has never been there. */
+export function numberAt(home: string, subject: object): number | undefined {
+  return tags.get(subject)?.find((tag) => tag.home === home)?.number;
 }
 
 /** The function itself, where it is one of this process's and still there. */
@@ -40,6 +49,21 @@ export function originalOf(tag: OriginTag): object | undefined {
 }
 
 /** Notes of a copy what it is a copy of. */
-export function setTag(copy: object, tag: OriginTag): void {
-  tags.set(copy, tag);
+export function setTags(copy: object, ofCopy: readonly OriginTag[]): void {
+  tags.set(copy, ofCopy);
+}
+
+export function writeTags(subject: object, encoder: Encoder): void {
+  const all = tagsToSend(subject);
+  encoder.uint(all.length);
+  for (const { home, number } of all) {
+    encoder.string(home);
+    encoder.uint(number);
+  }
+}
+
+export function readTags(decoder: Decoder): OriginTag[] {
+  const read: OriginTag[] = [];
+  for (let left = decoder.uint(); left > 0; left--) read.push({ home: decoder.string(), number: decoder.uint() });
+  return read;
 }

@@ -55,6 +55,13 @@ export function hiddenName(subject: object, form: SourceForm, name: string): rea
   return found;
 }
 
+/** Whether the variable is in its dead zone; undefined when that cannot be found out without running code of the user's. */
+export function throwsWhenRead(subject: object, form: SourceForm, name: string): boolean | undefined {
+  if (!stopsAtItsStart(form)) return undefined;
+  const found = peek(subject as () => unknown, `(()=>{try{${name};return[false]}catch{return[true]}})()`);
+  return Array.isArray(found) ? (found[0] as boolean) : undefined;
+}
+
 /** Code that runs before the first place where the debugger stops: defaults, destructuring, a class at the beginning. */
 function stopsAtItsStart({ form, node }: SourceForm): boolean {
   if (form === "class") return false;

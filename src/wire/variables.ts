@@ -7,6 +7,7 @@ import { createRequire, Module } from "node:module";
 import { fileURLToPath } from "node:url";
 import { placeInRequired, placeOfNamespace, type Place } from "./by-reference.ts";
 import type { AnyFunction, Variable } from "./capture.ts";
+import { noteBinding } from "./copied-bindings.ts";
 import { globalAt, globalPathOf } from "./globals.ts";
 import type { Decoder, Encoder } from "./kinds.ts";
 import type { ImportBinding } from "./module-tables.ts";
@@ -95,7 +96,9 @@ export function readVariable(
       const imported = decoder.string();
       const specifier = decoder.string();
       const attributes = decoder.value() as Record<string, string> | undefined;
-      bindings.set(name, { specifier, imported, ...(attributes === undefined ? {} : { attributes }) });
+      const binding = { specifier, imported, ...(attributes === undefined ? {} : { attributes }) };
+      bindings.set(name, binding);
+      noteBinding(file, name, binding, namespace);
       return imported === "*" ? namespace : namespace[imported];
     }
     case way.module:

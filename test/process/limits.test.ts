@@ -43,6 +43,15 @@ forEachStartMethod((context) => {
     assert.equal(process_.exitCode, 0);
   });
 
+  test("a signal that was aborted before start: nothing is started, and start and result reject with the reason", async () => {
+    const reason = { mine: true };
+    const process_ = new context.Process({ target: stubborn, signal: AbortSignal.abort(reason) });
+    const { result } = process_;
+    await assert.rejects(process_.start(), (error) => error === reason);
+    await assert.rejects(result, (error) => error === reason);
+    assert.equal(process_.pid, undefined);
+  });
+
   test("an abort ends the process, and its result rejects with the reason, untouched", async () => {
     const controller = new AbortController();
     const process_ = new context.Process({

@@ -208,3 +208,10 @@ refused("proxies", new Proxy({}, {}), new Proxy(() => {}, {}));
 refused("unregistered symbols", Symbol("x"));
 
 after(() => assert.deepEqual([...covered], rows));
+
+test("a Date or Map that was given the prototype of plain objects is still one", async () => {
+  const date = Object.setPrototypeOf(new Date(5), Object.prototype) as object;
+  const map = Object.setPrototypeOf(new Map([[1, 2]]), Object.prototype) as object;
+  assert.equal(Date.prototype.getTime.call((await trip(date)) as Date), 5);
+  assert.equal(Map.prototype.get.call((await trip(map)) as Map<number, number>, 1), 2);
+});

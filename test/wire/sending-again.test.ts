@@ -1,7 +1,12 @@
 /** A function that is sent again crosses as it is by then, however much was remembered of it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import * as everything from "#src/index.js";
+import { Process } from "#src/index.js";
 import { decodeSync, encode } from "#src/wire/codec.js";
+import { projectRoot } from "../support/project.ts";
 
 const again = <T>(value: T): T => decodeSync(encode(value).bytes) as T;
 
@@ -66,4 +71,46 @@ test("a constant that had no value yet at the first sends has it later", () => {
   }
   const late = "now";
   for (let i = 0; i < 3; i++) assert.equal(again(early)(), "now");
+});
+
+test("a namespace that a copy was given is sent on by a function inside the copy", async () => {
+  const child = new Process({
+    target: async () => {
+      const inner = new everything.Process({ target: () => typeof everything.getContext });
+      await inner.start();
+      return inner.result;
+    },
+  });
+  await child.start();
+  assert.equal(await child.result, "function");
+  await child.join();
+});
+
+test("a function that goes on and comes back is the same to each process that it comes back to", async () => {
+  const original = (n: number): number => n + box.n;
+  const child = new Process({
+    target: async (copy: typeof original) => {
+      const inner = new Process({ target: (further: typeof original) => further, args: [copy] });
+      await inner.start();
+      const back = await inner.result;
+      await inner.join();
+      return [back === copy, back];
+    },
+    args: [original],
+  });
+  await child.start();
+  const [sameThere, back] = await child.result;
+  assert.equal(sameThere, true);
+  assert.equal(back, original);
+  await child.join();
+});
+
+test("a require function resolves from where it did, whatever it is called", () => {
+  const elsewhere = createRequire(join(projectRoot, "test", "modules", "x.js"));
+  const copy = again(() => elsewhere("./strict.cjs") as unknown);
+  assert.equal(copy(), elsewhere("./strict.cjs"));
+  {
+    const require = elsewhere;
+    assert.equal(again(() => require("./strict.cjs") as unknown)(), elsewhere("./strict.cjs"));
+  }
 });
