@@ -48,11 +48,13 @@ export async function killAndReplace(
     readonly seconds: number;
     readonly method: StartMethod;
     readonly between: () => Promise<void>;
+    /** Called when the kills are over, while all who replaced others still work. */
+    readonly afterwards: () => Promise<void>;
     /** How many workers have begun with their work. */
     readonly begun: () => number;
   },
 ): Promise<number> {
-  const { random, seconds, method, between, begun } = options;
+  const { random, seconds, method, between, afterwards, begun } = options;
   const { Process: ItsProcess } = getContext(method);
   const ended: Promise<unknown>[] = [];
   const startOne = async ({ target, args }: Role): Promise<Process> => {
@@ -90,6 +92,7 @@ export async function killAndReplace(
     started += victims.size;
     await allHaveBegun();
   }
+  await afterwards();
   for (const worker of workers) end(worker);
   await Promise.all(ended);
   return kills + workers.length;

@@ -2,7 +2,7 @@
  * The storm over locks, semaphores, conditions, barriers and events: their holders, waiters and parties are killed.
  *
  * What must hold: mutual exclusion; nothing stays held by the dead; nobody waits for more than a second on the dead;
- * no notification is lost; at the end nothing is held, nobody waits, nothing is left.
+ * those who survive get on, and no notification to them is lost; at the end nothing is held, nobody waits, nothing is left.
  */
 import {
   Barrier,
@@ -24,6 +24,10 @@ import { killAndReplace, pause, randomNumbers, type Role, type StormReport } fro
 
 /** No survivor may wait longer on the dead. */
 const longestWaitMs = 1000;
+/** Long enough for the last replacements to begin with their work on a machine that is busy. Arbitrary. */
+const peaceMs = 10_000;
+/** Arbitrary. */
+const pulseMs = 10;
 const permits = 2;
 const parties = 3;
 
@@ -193,16 +197,49 @@ export async function run(seed: number, seconds: number, method: StartMethod): P
     }
   }
 
-  /** One item for those who wait, one pulse of the event; then nothing may be left lying while somebody waits for it. */
-  async function between(): Promise<void> {
+  // All the time, so that who waits for longer has missed one: an Event has no holder that could be waited for.
+  const pulses = setInterval(() => {
     event.set();
     event.clear();
+  }, pulseMs);
+
+  /** One item more, for one of those who wait. */
+  async function between(): Promise<void> {
     const guard = await limited("the parent waits for the condition's lock", (limits) => condition.acquire(limits));
     if (guard === undefined) return;
     if (guard.abandoned) condition.notifyAll();
     if (words[at.items]! < 3) words[at.items] = words[at.items]! + 1;
     condition.notify();
     guard.release();
+  }
+
+  /** Left in peace, those who survived must get on: each of these counts something that is done again and again. */
+  async function afterwards(): Promise<void> {
+    const counters = { lock: at.lock + 3, rlock: at.rlock + 3, barrier: at.passes, event: at.events };
+    const before = Object.values(counters).map((place) => words[place]!);
+    const stuck = (): string[] =>
+      Object.keys(counters).filter((_, n) => words[Object.values(counters)[n]!]! <= before[n]!);
+    const deadline = Date.now() + peaceMs;
+    while (stuck().length > 0 && Date.now() < deadline) {
+      await between();
+      await pause(false);
+    }
+    // What was left lying by those who died before they took it is taken first; then each item needs its one notification.
+    const taken = async (): Promise<boolean> => {
+      const until = Date.now() + longestWaitMs;
+      while (Atomics.load(words, at.items) > 0 && Date.now() < until) await pause(false);
+      return words[at.items] === 0;
+    };
+    await condition.withLock(() => condition.notifyAll());
+    if (!(await taken())) problems.push("notifyAll() reached nobody though items are there");
+    for (let n = 0; n < 20; n++) {
+      await condition.withLock(() => {
+        words[at.items] = words[at.items]! + 1;
+        condition.notify();
+      });
+      if (!(await taken())) problems.push("a notification was lost");
+    }
+    for (const what of stuck()) problems.push(`${peaceMs} ms after the last kill nobody has got on with the ${what}`);
   }
 
   const role = (target: (all: Everything, blocking: boolean) => unknown, blocking: boolean): Role => ({
@@ -212,8 +249,16 @@ export async function run(seed: number, seconds: number, method: StartMethod): P
   const roles = [fightForLock, fightForRLock, crowd, consume].flatMap((each) => [role(each, true), role(each, false)]);
   roles.push(role(crowd, true), role(listen, true), role(listen, false));
   for (let party = 0; party < parties; party++) roles.push(role(pass, party === 0));
-  const kills = await killAndReplace(roles, { random, seconds, method, between, begun: () => words[at.begun]! });
+  const kills = await killAndReplace(roles, {
+    random,
+    seconds,
+    method,
+    between,
+    afterwards,
+    begun: () => words[at.begun]!,
+  });
 
+  clearInterval(pulses);
   // All are dead: nothing may be held, and nobody may wait.
   (await limited("at the end, the Lock", (limits) => lock.acquire(limits)))?.release();
   (await limited("at the end, the RLock", (limits) => rlock.acquire(limits)))?.release();
