@@ -31,7 +31,7 @@ export { SimpleQueue } from "./channel/simple-queue.ts";
 export { wait } from "./channel/wait.ts";
 export { cpuCount } from "./host/cpu-count.ts";
 export { activeChildren } from "./process/children.ts";
-export { getContext, type Context } from "./process/context.ts";
+export { getContext, type Context } from "./context.ts";
 export { currentProcess, type CurrentProcess } from "./process/current-process.ts";
 export { setForkserverPreload } from "./process/fork-server-preload.ts";
 export { getpid, getppid } from "./process/identity.ts";
