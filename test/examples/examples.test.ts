@@ -106,3 +106,12 @@ test("pool: a pool in a pool", async () => {
   const { lines } = await run("pool/nested");
   assert.deepEqual(lines, ["[ 14, 385, 338350 ]"]);
 });
+
+test("distributed log: the writer is killed twice and replaced, and each record is in the files once", async () => {
+  // The program looks for each record itself, and fails where one is missing, out of order or there twice.
+  const { lines } = await run("distributed-log");
+  assert.deepEqual(lines.slice(0, 2), ["the writer ended with -9", "the writer ended with -9"]);
+  const [, files = 0, again = 0] = /^16000 of 16000 records in (\d+) files; (\d+) were sent again$/.exec(lines[2]!)!;
+  assert.ok(Number(files) > 5 && Number(again) > 0, lines[2]);
+  assert.deepEqual(lines.slice(3), ["none is missing, none is there twice"]);
+});
