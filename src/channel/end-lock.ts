@@ -10,7 +10,7 @@
 import { family } from "../memory/family.ts";
 import { lookAfter, ownId } from "../memory/participants.ts";
 
-/** Looks before a nap. Measured: a holder that runs is done within 1 µs, about fifty looks. */
+/** Looks before a nap. Measured: a put and a get take 0.7 µs together, a look 6 ns; so a holder that runs is done. */
 const looks = 200;
 /** Naps give the processor to a holder that was taken off it. Milliseconds; arbitrary. */
 const napMs = 0.1;

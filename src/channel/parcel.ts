@@ -15,7 +15,7 @@ import { fetchBytes, putBytes, type Put } from "./large-buffers.ts";
 import { bodyOf, holdList, letGoList, makeList, weightOf, type Body, type List } from "./lists.ts";
 import type { Window } from "./window.ts";
 
-/** A larger message goes into a range of its own, which the receiver reads where it lies. Measured in bench/channel.js. */
+/** A larger message goes into a range of its own, which the receiver reads where it lies. Arbitrary. */
 const largestInline = 64 * 1024;
 
 /** A message that is ready to be published. */
@@ -126,7 +126,7 @@ export function take(window: Window, chargeOf: (sizeBytes: number) => number, ta
   const { list, start, length } = found;
   const bytes = length === 0 ? empty : Buffer.allocUnsafe(length);
   const from = window.bytes;
-  // Measured: below, a loop is quicker than the call.
+  // Below, a loop instead of a view and the call. Measured: 21 against 58 ns at 16 bytes, about the same at 48.
   if (length <= 48) for (let i = 0; i < length; i++) bytes[i] = from[start + i]!;
   else bytes.set(from.subarray(start, start + length));
   if (list === 0) {

@@ -5,7 +5,7 @@
  */
 import { availableParallelism } from "node:os";
 
-/** Milliseconds. Measured in bench/channel.js: an answer of a process that is awake comes within 5 to 15 µs. */
+/** Milliseconds. Arbitrary. */
 const spinMs = 0.05;
 /** Between looks at the clock, which costs more than a look at memory. */
 const looks = 20;

@@ -33,7 +33,7 @@ const floorWord = reader + 11;
 /** A message with a list that is about to be written, or taken: the list, its ticket, the count at that time. */
 const journal = { list: 12, ticket: 13, count: 14 } as const;
 
-/** Memory is given back in such pieces. Measured: 256 KiB cost 30 µs, a few nanoseconds a small message. */
+/** Memory is given back in such pieces. Measured: to give back 256 KiB costs 15 µs. */
 const chunkBytes = 256 * 1024;
 /** So much stays in use for good: pages that are there already are quicker than new ones. */
 export const softBytes: number = 256 * 1024;
@@ -159,7 +159,7 @@ export class Window {
       to += listBytes;
     }
     const { bytes } = this;
-    // Measured: below, a loop is quicker than the call.
+    // Below, a loop instead of the call. Measured: quicker at 8 bytes (11 against 16 ns), not from 16 on. 48 is arbitrary.
     if (length <= 48) for (let i = 0; i < length; i++) bytes[to + i] = message[i]!;
     else bytes.set(message, to);
     const next = control + state(writer, count + 1);
