@@ -44,7 +44,7 @@ function installPeers() {
   );
 }
 
-if (process.env["NODE_MULTIPROCESSING_BUILT"] === undefined) build();
+if (process.env["NODE_MULTIPROCESSING_BUILT"] === undefined) await build();
 if (!options.list) installPeers();
 // A certificate store that Node 20 reads at each start would slow down only those who start a new Node.
 delete process.env["NODE_EXTRA_CA_CERTS"];

@@ -8,6 +8,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildNative } from "./build-native.js";
+import { bundle } from "./bundle.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
@@ -22,11 +23,12 @@ function outputIsMissing() {
   return !["dist", "build/test", "build/examples"].every(has);
 }
 
-export function build() {
+export async function build() {
   const force = outputIsMissing() ? ["--force"] : [];
   const typescript = spawnSync(process.execPath, [compilerProgram(), "-b", ...force], { cwd: root, stdio: "inherit" });
   if (typescript.status !== 0) process.exit(typescript.status ?? 1);
+  await bundle();
   buildNative();
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) build();
+if (process.argv[1] === fileURLToPath(import.meta.url)) await build();

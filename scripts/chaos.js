@@ -13,7 +13,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { seed: { type: "string" }, seconds: { type: "string" }, method: { type: "string" } },
 });
-build();
+await build();
 const folder = fileURLToPath(new URL("../build/test/chaos/", import.meta.url));
 const parts = readdirSync(folder)
   .filter((file) => /^[a-z-]+\.js$/.test(file) && file !== "storm.js")

@@ -27,7 +27,7 @@ const groups = {
   base: "Errors and options",
 };
 
-if (process.env["NODE_MULTIPROCESSING_BUILT"] === undefined) build();
+if (process.env["NODE_MULTIPROCESSING_BUILT"] === undefined) await build();
 const entry = join(root, exports["."].import.types);
 const program = typescript.createProgram([entry], {
   module: typescript.ModuleKind.NodeNext,

@@ -49,7 +49,7 @@ function run(version) {
   });
 }
 
-build();
+await build();
 fetchMissing();
 const total = { passed: 0, failed: 0 };
 for (const version of versions) {

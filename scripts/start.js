@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { build } from "./build.js";
 
-build();
+await build();
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 function show(title, program) {

@@ -10,7 +10,7 @@ import { spec } from "node:test/reporters";
 import { fileURLToPath } from "node:url";
 import { build } from "./build.js";
 
-if (process.env["NODE_MULTIPROCESSING_BUILT"] === undefined) build();
+if (process.env["NODE_MULTIPROCESSING_BUILT"] === undefined) await build();
 
 const folder = fileURLToPath(new URL("../build/test/", import.meta.url));
 const wanted = process.argv.slice(2);

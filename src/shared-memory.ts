@@ -1,9 +1,6 @@
 /**
- * The door `node-multiprocessing/shared-memory`: as Python's `multiprocessing.shared_memory`, and what is beyond it.
+ * The door `node-multiprocessing/shared-memory`. In `dist/` it leads to the bundle (`scripts/bundle.js`).
  *
  * Runs in: every process that imports it.
  */
-export { ShareableList, type ShareableListOptions, type ShareableValue } from "./sync/shareable-list.ts";
-export { SharedMemory, type SharedMemoryOptions } from "./sync/shared-memory.ts";
-export { SharedArray, type TypedArray, type TypedArrayConstructor } from "./sync/shared-array.ts";
-export { SharedValue, type SharedValueKind, type ValueOf } from "./sync/shared-value.ts";
+export * from "./doors/shared-memory.ts";

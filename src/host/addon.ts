@@ -121,8 +121,11 @@ function findFile(): string | undefined {
     const file = fileURLToPath(new URL(path, import.meta.url));
     return existsSync(file) ? file : undefined;
   };
-  const prebuilt = (): string => `../../native/prebuilt/${targetName()}/node_multiprocessing.node`;
-  return existing("../native/node_multiprocessing.node") ?? existing(prebuilt());
+  const built = "native/node_multiprocessing.node";
+  const prebuilt = (): string => `native/prebuilt/${targetName()}/node_multiprocessing.node`;
+  // This module is one folder below dist/, or two as a part of the bundle.
+  const near = existing(`../${built}`) ?? existing(`../../${built}`);
+  return near ?? existing(`../../${prebuilt()}`) ?? existing(`../../../${prebuilt()}`);
 }
 
 /** As in "linux-x64-glibc". */

@@ -21,6 +21,7 @@ const floors: Record<string, number> = {
   cli: 8,
   testing: 8,
   entry: 9,
+  doors: 10,
 };
 
 const source = join(projectRoot, "src");
