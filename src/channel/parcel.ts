@@ -153,7 +153,7 @@ export async function unpack(taken: Taken): Promise<unknown> {
 /** The value, where it needs no module that can only be imported asynchronously. */
 export function unpackSync(taken: Taken): unknown {
   const { bytes, holding, body } = taken;
-  if (body === undefined && holding === undefined) return decodeSync(bytes);
+  if (body === undefined && holding === undefined) return decodeSync(bytes, fetchBytes);
   const mapped = body === undefined ? undefined : mapBody(body);
   try {
     return decodeSync(mapped ?? bytes, fetchBytes);

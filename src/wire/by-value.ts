@@ -11,7 +11,7 @@ import { classSource, heritageName, keyName, plantName, type ClassSource } from 
 import { inspectPrivate } from "./inspection.ts";
 import type { Decoder, Encoder } from "./kinds.ts";
 import type { ImportBinding } from "./module-tables.ts";
-import { readTags, setTags, writeTags } from "./origin-tags.ts";
+import { originalAmong, readTags, setTags, writeTags } from "./origin-tags.ts";
 import { readIntegrity, readProperties, writeIntegrity, writeProperties } from "./properties.ts";
 import { importMetaOf, rebuild, type Source } from "./rebuild.ts";
 import { sourceForm, type Form, type SourceForm } from "./source-forms.ts";
@@ -294,7 +294,8 @@ export function readByValue(decoder: Decoder): object {
   ];
   const source: Source = { form, text, file, line, column, strict, names, given };
   const { made, set } = rebuild(source, values, [...new Set(shared.map(({ scope }) => scope))], outerArguments);
-  decoder.adopt(made);
+  const original = decoder.fromChannel ? originalAmong(tags) : undefined;
+  decoder.adopt(original ?? made);
   setTags(made, tags);
   if (heritage === "class") inherit(made, decoder.value(), decoder);
   const bindings = new Map<string, ImportBinding>();
@@ -317,7 +318,7 @@ export function readByValue(decoder: Decoder): object {
       return sourceForm(text)!;
     },
   });
-  return made;
+  return original ?? made;
 }
 
 function readNames(decoder: Decoder): string[] {

@@ -35,6 +35,10 @@ export class Decoding implements Decoder {
     this.#modules = modules;
   }
 
+  get fromChannel(): boolean {
+    return this.aside !== undefined;
+  }
+
   message(): unknown {
     const { reader } = this;
     let value: unknown;

@@ -68,6 +68,8 @@ export interface Encoder {
 
 /** What a kind reads with; each method reads what the one of the same name wrote. */
 export interface Decoder {
+  /** It came through a channel, whose sender cannot know who receives: perhaps the process that it is from. */
+  readonly fromChannel: boolean;
   value(): unknown;
   string(): string;
   uint(): number;

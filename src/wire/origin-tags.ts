@@ -48,6 +48,13 @@ export function originalOf(tag: OriginTag): object | undefined {
   return originals.get(keyOf(tag))?.deref();
 }
 
+/** Of a copy that came here: what it is a copy of, where that is one of this process's. */
+export function originalAmong(ofCopy: readonly OriginTag[]): object | undefined {
+  const home = wireId();
+  const ours = ofCopy.find((tag) => tag.home === home);
+  return ours === undefined ? undefined : originalOf(ours);
+}
+
 /** Notes of a copy what it is a copy of. */
 export function setTags(copy: object, ofCopy: readonly OriginTag[]): void {
   tags.set(copy, ofCopy);

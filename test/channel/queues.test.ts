@@ -11,6 +11,32 @@ const bounded = { timeout: 60_000 };
 forEachStartMethod(({ Process }) => {
   leaveNothingBehind();
 
+  test(
+    "instances and functions that come home through a queue are of the original class, and the original",
+    bounded,
+    async () => {
+      class Job {
+        readonly n: number;
+        constructor(n: number) {
+          this.n = n;
+        }
+      }
+      const half = (n: number): number => n / 2;
+      const results = new Queue<unknown>();
+      const process_ = new Process({
+        target: async (made: Job, fn: typeof half) => {
+          for (const each of [made, new Job(2), fn]) await results.put(each);
+        },
+        args: [new Job(1), half],
+      });
+      await process_.start();
+      assert.ok((await results.get()) instanceof Job);
+      assert.ok((await results.get()) instanceof Job);
+      assert.equal(await results.get(), half);
+      await process_.join();
+    },
+  );
+
   test("four producers and two consumers: each item once, each producer's in order", bounded, async () => {
     const items = new Queue<[producer: number, n: number]>({ maxSize: 100 });
     const results = new Queue<[producer: number, n: number][]>();
