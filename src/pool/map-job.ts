@@ -32,6 +32,8 @@ export interface Chunk {
   /** The one that ran past its limit: what comes of it no longer counts. */
   condemned: number;
   cancelled: boolean;
+  /** The worker has said that it is at it. */
+  isToldBegun: boolean;
 }
 
 /** Items that were handed out and came back untouched, or are to be tried again. */
@@ -153,6 +155,7 @@ export class MapJob {
         done: 0,
         condemned: -1,
         cancelled: false,
+        isToldBegun: false,
       };
     }
     return undefined;

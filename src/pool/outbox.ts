@@ -168,6 +168,13 @@ export class Outbox {
     if (!this.#writer.isEmpty) this.#send();
   }
 
+  /** What came with this task is begun: sent off, with all that was done before. */
+  begun(taskId: number, now: number): void {
+    this.#writePlain(now);
+    tell.begun(this.#writer, taskId);
+    this.flush(now);
+  }
+
   /** The process is about to end; 0: in no task. */
   leaving(taskId: number): void {
     this.#writePlain(performance.now());

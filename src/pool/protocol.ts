@@ -12,6 +12,7 @@
  *   chunk     tasks of one function        block       results of neighbours in a chunk, packed
  *   cancel    a range of tasks             fault       error of one task in a chunk
  *   stop      end when all is done         untouched   the rest of a chunk comes back
+ *                                          begun       what came in a message, where the pool does not see it by itself
  *                                          skipped     a call that had not begun was cancelled
  *                                          leaving     process.exit() in a task
  *                                          memory      resident bytes
@@ -31,6 +32,7 @@ const toPool = {
   skipped: 7,
   leaving: 8,
   memory: 9,
+  begun: 10,
 } as const;
 
 export interface FunctionMessage {
@@ -91,6 +93,8 @@ export interface PoolSide {
   fault(chunkId: number, offset: number, runMs: number, error: Uint8Array): Decoding;
   untouched(chunkId: number, offset: number): void;
   skipped(taskId: number): void;
+  /** A call, and those that came with it; or the chunk whose first task it is. */
+  begun(taskId: number): void;
   leaving(taskId: number): void;
   memory(bytes: number): void;
 }
@@ -184,6 +188,10 @@ export const tell = {
     to.byte(toPool.skipped);
     to.uint(taskId);
   },
+  begun(to: MessageWriter, taskId: number): void {
+    to.byte(toPool.begun);
+    to.uint(taskId);
+  },
   leaving(to: MessageWriter, taskId: number): void {
     to.byte(toPool.leaving);
     to.uint(taskId);
@@ -275,6 +283,9 @@ export function readAtPool(message: Uint8Array, pool: PoolSide): Decoding {
         break;
       case toPool.skipped:
         pool.skipped(reader.uint());
+        break;
+      case toPool.begun:
+        pool.begun(reader.uint());
         break;
       case toPool.leaving:
         pool.leaving(reader.uint());

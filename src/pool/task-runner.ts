@@ -30,6 +30,8 @@ const briefMs = 0.02;
 /** What came in one message; its bytes are needed until all of it is done. */
 interface Delivery {
   left: number;
+  /** The pool knows that it has begun. */
+  isTold: boolean;
   done: () => void;
 }
 
@@ -50,7 +52,8 @@ export class TaskRunner implements WorkerSide {
   readonly #words: Int32Array;
   readonly #at: number;
   readonly #queue: Unit[] = [];
-  #delivery: Delivery = { left: 0, done: () => {} };
+  readonly #progressIsSeen: boolean;
+  #delivery: Delivery = { left: 0, isTold: true, done: () => {} };
   #unit: Unit | undefined;
   #task: RunningTask | null = null;
   #working = false;
@@ -63,6 +66,7 @@ export class TaskRunner implements WorkerSide {
     this.#out = new Outbox(link, options);
     this.#words = link.progress.words;
     this.#at = link.progress.at;
+    this.#progressIsSeen = link.progressIsSeen;
     this.stopped = new Promise((resolve) => {
       this.#onStopped = resolve;
     });
@@ -79,7 +83,7 @@ export class TaskRunner implements WorkerSide {
 
   /** A message has come; the promise is settled when it is not needed any more. */
   receive(message: Uint8Array): void | Promise<void> {
-    const delivery: Delivery = { left: 0, done: () => {} };
+    const delivery: Delivery = { left: 0, isTold: this.#progressIsSeen, done: () => {} };
     this.#delivery = delivery;
     readAtWorker(message.length > largestCopied ? message : message.slice(), this);
     if (delivery.left === 0) return undefined;
@@ -152,7 +156,7 @@ export class TaskRunner implements WorkerSide {
   async #work(): Promise<void> {
     for (let unit = this.#queue.shift(); unit !== undefined; unit = this.#queue.shift()) {
       this.#unit = unit;
-      const pending = unit.kind === "call" ? this.#call(unit.call) : this.#chunk(unit);
+      const pending = unit.kind === "call" ? this.#call(unit) : this.#chunk(unit);
       if (pending !== undefined) await pending;
       this.#unit = undefined;
       this.#finished(unit);
@@ -177,16 +181,24 @@ export class TaskRunner implements WorkerSide {
     setRunning(this.#task);
   }
 
+  /** What the pool must know when a task begins, in case that it never ends. */
+  #tellBefore(taskId: number, careful: boolean, delivery: Delivery, now: number): void {
+    if (!delivery.isTold) {
+      delivery.isTold = true;
+      this.#out.begun(taskId, now);
+    } else if (careful) this.#out.flush(now);
+    else this.#out.flushIfDue(now);
+  }
+
   #end(): void {
     this.#words[this.#at] = 0;
     this.#task = null;
     setRunning(null);
   }
 
-  #call(call: CallMessage): Promise<void> | undefined {
+  #call({ call, delivery }: Unit & { kind: "call" }): Promise<void> | undefined {
     const start = performance.now();
-    if (call.careful) this.#out.flush(start);
-    else this.#out.flushIfDue(start);
+    this.#tellBefore(call.taskId, call.careful, delivery, start);
     this.#begin(call.taskId);
     let value: unknown;
     try {
@@ -237,8 +249,7 @@ export class TaskRunner implements WorkerSide {
     const { chunk } = unit;
     const { chunkId, firstTaskId, count, careful, splittable, spread } = chunk;
     const start = performance.now();
-    if (careful) this.#out.flush(start);
-    else this.#out.flushIfDue(start);
+    this.#tellBefore(firstTaskId, careful, unit.delivery, start);
     let target: AnyTarget;
     let items: readonly unknown[];
     try {

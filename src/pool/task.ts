@@ -30,6 +30,8 @@ export class Call {
   careful: boolean;
   /** The last of what was handed over together. */
   isLastOfBatch = false;
+  /** The worker has said that it is at it, or at those that were handed over with it. */
+  isToldBegun = false;
   /** A worker has it. */
   isHandedOut = false;
   /** The worker that has it, for as far as it can be looked at. */
@@ -82,6 +84,7 @@ export class Call {
     this.startedAt = undefined;
     this.workerPid = undefined;
     this.runner = undefined;
+    this.isToldBegun = false;
     this.#hasBegun = false;
   }
 }

@@ -39,10 +39,8 @@ export interface WorkerLink {
    */
   send(parts: readonly Uint8Array[], kept: readonly object[]): void;
   readonly ended: Promise<unknown>;
-  /** The task that the worker is running, or was when it ended; 0: none. Undefined: it cannot be known. */
+  /** The task that the worker is running, or was when it ended; 0: none. Undefined: it cannot be seen. */
   readonly runningTask: number | undefined;
-  /** Something that was sent was never read, for certain. Known once it has ended. */
-  readonly hasUnread: boolean;
   /** Gives back what the link has: the worker has ended, or could not be started. */
   close(): void;
 }
@@ -53,6 +51,8 @@ export interface PoolLink {
   readonly home: string;
   /** Where the worker notes the id of the task that it is running, modulo 2^32; 0: none. */
   readonly progress: { readonly words: Int32Array; readonly at: number };
+  /** The pool sees what is noted there. Otherwise it has to be told. */
+  readonly progressIsSeen: boolean;
   /** When it returns, the message outlives this process. */
   send(parts: readonly Uint8Array[], kept: readonly object[]): void;
   /** Keeps the event loop alive until the returned function is called. */
@@ -81,10 +81,6 @@ class ControlLink implements WorkerLink {
     this.#supervision?.send(parts);
   }
 
-  get hasUnread(): boolean {
-    return this.#supervision?.hasUnread ?? false;
-  }
-
   get ended(): Promise<unknown> {
     return this.#supervision!.ended;
   }
@@ -95,8 +91,8 @@ class ControlLink implements WorkerLink {
 class ControlToPool implements PoolLink {
   readonly #channel: OwnerChannel = ownerChannel();
   readonly home: string = this.#channel.home;
-  /** Nobody can see it. */
   readonly progress = { words: new Int32Array(1), at: 0 };
+  readonly progressIsSeen = false;
 
   send(parts: readonly Uint8Array[]): void {
     this.#channel.send(parts);
@@ -112,7 +108,6 @@ const progressBytes = 64;
 class RingLink implements WorkerLink {
   readonly workerEnd: WorkerEnd;
   readonly ended: Promise<void>;
-  readonly hasUnread = false;
   readonly #link: Link;
   readonly #words: Int32Array;
   readonly #at: number;
@@ -173,6 +168,7 @@ const never = new Int32Array(new SharedArrayBuffer(4));
 class RingToPool implements PoolLink {
   readonly home: string = ownerChannel().home;
   readonly progress: { readonly words: Int32Array; readonly at: number };
+  readonly progressIsSeen = true;
   readonly #link: Link;
 
   constructor({ connection, progress }: WorkerEnd) {

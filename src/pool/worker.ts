@@ -82,8 +82,6 @@ export class Worker implements PoolSide {
   #kept: object[] = [];
   /** What the timer of the one at work is for. */
   #watched: { readonly work: Call | Chunk; readonly at: number; readonly doomed: boolean } | undefined;
-  /** Messages since it had nothing to do. */
-  #sent = 0;
   #cancelTimer: (() => void) | undefined;
   #cancelStopTimer: (() => void) | undefined;
 
@@ -161,7 +159,7 @@ export class Worker implements PoolSide {
 
   #given(count: number): void {
     this.given += count;
-    if (this.batches++ === 0) this.#sent = 0;
+    this.batches++;
     if (this.state === "idle") {
       this.state = "busy";
       this.busySince = performance.now();
@@ -189,19 +187,17 @@ export class Worker implements PoolSide {
 
   /** The task that it is running; 0: none. Undefined: it cannot be seen. */
   get runningTask(): number | undefined {
-    return this.#link.runningTask;
+    // Without shared memory it has told what it has begun; within a batch nobody knows.
+    return this.#link.runningTask ?? (this.head?.isToldBegun === true ? undefined : 0);
   }
 
   /** The task that it ran when it ended; 0: none. Undefined: nobody knows. */
   get lastTask(): number | undefined {
     if (!this.wasReady) return 0;
-    if (this.#link.runningTask !== undefined) return this.#link.runningTask;
-    // It has not even read what it was given last: it had ended, or was about to.
-    return this.leavingTaskId ?? (this.#sent === 1 && this.#link.hasUnread ? 0 : undefined);
+    return this.#link.runningTask ?? this.leavingTaskId ?? this.runningTask;
   }
 
   #send(): void {
-    this.#sent++;
     this.#link.send(this.#out.take(), this.#kept);
     if (this.#kept.length > 0) this.#kept = [];
   }
@@ -353,6 +349,14 @@ export class Worker implements PoolSide {
     this.#takeChunk(chunk);
     this.given -= chunk.items.length - offset;
     chunk.job.giveBack(chunk, offset, chunk.items.length, false);
+  }
+
+  begun(taskId: number): void {
+    let at = this.assigned.findIndex((work) => (work.kind === "call" ? work.id : work.firstTaskId) === taskId);
+    for (let work = this.assigned[at]; work !== undefined; work = this.assigned[++at]) {
+      work.isToldBegun = true;
+      if (work.kind === "chunk" || work.isLastOfBatch) break;
+    }
   }
 
   leaving(taskId: number): void {

@@ -56,8 +56,6 @@ export class Supervision {
   readonly #carried: Holding[] = [];
   /** Held, never read: what comes home must still be there. */
   keepAlive: readonly object[];
-  /** It ended before it had read all that was sent to it. Known on Linux: the kernel resets the connection then. */
-  hasUnread = false;
   #onMessage: ((payload: Uint8Array) => void) | undefined;
   #early: Uint8Array[] = [];
 
@@ -126,10 +124,7 @@ export class Supervision {
         control.destroy();
       }
     });
-    control.on("error", () => {
-      this.hasUnread = true; // EPIPE, ECONNRESET: the child has gone, and how it ended says why.
-      finish();
-    });
+    control.on("error", finish); // EPIPE, ECONNRESET: the child has gone, and how it ended says why.
     control.on("close", finish);
     control.on("end", finish);
   }

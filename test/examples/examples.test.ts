@@ -115,3 +115,9 @@ test("distributed log: the writer is killed twice and replaced, and each record 
   assert.ok(Number(files) > 5 && Number(again) > 0, lines[2]);
   assert.deepEqual(lines.slice(3), ["none is missing, none is there twice"]);
 });
+
+test("pool: workers fill a shared array in disjoint parts, and it is what one process makes of it", async () => {
+  const { lines } = await run("pool/shared-array");
+  assert.match(lines[0]!, /^240000 points, \d+ of them inside$/);
+  assert.equal(lines[1], "as one process has it");
+});
