@@ -23,7 +23,7 @@ export {
 } from "../base/errors.ts";
 export type { WaitOptions } from "../base/options.ts";
 export { BrokenPipeError, EndOfChannelError, QueueEmptyError, QueueFullError } from "../channel/errors.ts";
-export type { Connection } from "../channel/connection.ts";
+export { Connection } from "../channel/connection.ts";
 export { JoinableQueue } from "../channel/joinable-queue.ts";
 export { Pipe, type PipeOptions } from "../channel/pipe.ts";
 export { Queue, type QueueOptions, type QueueStatistics } from "../channel/queue.ts";

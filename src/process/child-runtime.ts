@@ -8,6 +8,7 @@
 import "../channel/channel-kinds.ts";
 import { handOver } from "../memory/carried.ts";
 import "../sync/sync-kinds.ts";
+import { sent } from "../base/crossing.ts";
 import { reportError } from "../wire/error-report.ts";
 import { decode, encode } from "../wire/codec.ts";
 import type { ControlEnd } from "./control-end.ts";
@@ -92,6 +93,7 @@ class Report {
     this.#sent = true;
     // This process may have ended before its owner decodes it.
     const held = handOver(keepAlive);
+    sent(keepAlive, "message"); // Ends of pipes move: their new holder is whoever decodes it.
     if (held.length > 0) this.#control.send("held", held);
     this.#control.send(kind, bytes);
   }

@@ -39,6 +39,25 @@ forEachStartMethod(({ Process }) => {
     a.close();
   });
 
+  test("an end in a result moves to the owner, and outlives the process that made it", bounded, async () => {
+    const child = new Process({
+      target: async () => {
+        const [near, far] = Pipe<string>();
+        await near.send("before the end");
+        return { near, far };
+      },
+    });
+    await child.start();
+    const { near, far } = await child.result;
+    await child.join();
+    assert.equal(await far.recv({ timeoutMs: 20_000 }), "before the end");
+    await far.send("after it");
+    assert.equal(await near.recv({ timeoutMs: 20_000 }), "after it");
+    near.close();
+    await assert.rejects(far.recv({ timeoutMs: 20_000 }), code("ERR_MP_END_OF_CHANNEL"));
+    far.close();
+  });
+
   test("a start that fails has moved nothing", bounded, async () => {
     const [a, b] = Pipe();
     const target = async (end: Connection, more: unknown): Promise<void> => end.send(more);

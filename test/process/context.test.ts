@@ -28,7 +28,7 @@ test("a context has all that the top level has, but its errors and the choice of
       name !== "setStartMethod",
   );
   assert.deepEqual(
-    missing.map(([name]) => name).filter((name) => !["Guard", "currentTask"].includes(name)),
+    missing.map(([name]) => name).filter((name) => !["Connection", "Guard", "currentTask"].includes(name)),
     [],
   );
 });
