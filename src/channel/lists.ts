@@ -7,7 +7,7 @@
  * many, never one too few.
  * Leaves to others: what the ranges are (`parcel.ts`).
  */
-import { onGivingBack, release, retain, view } from "../memory/arena.ts";
+import { onGivingBack, releaseFrom, retain, view } from "../memory/arena.ts";
 import { family } from "../memory/family.ts";
 import { handOn, hold, holdToo, letGo, type Holding } from "../memory/holdings.ts";
 import { header } from "../memory/layout.ts";
@@ -23,10 +23,7 @@ const mostHandles = 2048 / 4 - word.first;
 onGivingBack(listKind, (handle) => {
   const { words, base } = view(handle);
   const count = Math.min(Atomics.load(words, base + word.count), mostHandles);
-  for (let at = base + word.body; at < base + word.first + count; at++) {
-    const held = Atomics.exchange(words, at, 0);
-    if (held !== 0) release(held);
-  }
+  for (let at = base + word.body; at < base + word.first + count; at++) releaseFrom(words, at);
 });
 
 /** A list that is being made: the caller lets go of it once a message holds it, or none will. */

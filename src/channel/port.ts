@@ -12,7 +12,7 @@
  *   range of an end     "its token": held by the end's holder, or by a message in which it lies. When nobody holds it any
  *                       more, the end has gone: whoever sees that last tells the other end.
  */
-import { holders, onGivingBack, release, retain, view } from "../memory/arena.ts";
+import { holders, onGivingBack, releaseFrom, retain, view } from "../memory/arena.ts";
 import { family } from "../memory/family.ts";
 import { handOn, hold, type Holding } from "../memory/holdings.ts";
 import { isGone, lookAfter, ownId, pidOf } from "../memory/participants.ts";
@@ -55,8 +55,7 @@ onGivingBack(tokenKind, (handle) => {
   if (pipe === 0) return;
   const side = words[base + token.side]! & 1;
   endGone(pipe, side);
-  words[base + token.pipe] = 0;
-  release(pipe);
+  releaseFrom(words, base + token.pipe);
 });
 
 onGivingBack(pipeKind, (handle) => {
@@ -64,8 +63,7 @@ onGivingBack(pipeKind, (handle) => {
   const data = words[base + word.data]!;
   if (data === 0) return;
   for (const side of [0, 1]) purge(handle, side);
-  words[base + word.data] = 0;
-  release(data);
+  releaseFrom(words, base + word.data);
 });
 
 /** Makes a pipe; what is returned are its two tokens, held by this process. */

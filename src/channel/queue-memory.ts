@@ -6,12 +6,12 @@
  * after. When nobody holds the queue any more, all that its items hold is let go with it.
  * Leaves to others: encoding, waiting, errors (`queue.ts`).
  */
-import { onGivingBack, release, view, type Range } from "../memory/arena.ts";
+import { onGivingBack, releaseFrom, view, type Range } from "../memory/arena.ts";
 import { family } from "../memory/family.ts";
 import { handOn, hold } from "../memory/holdings.ts";
 import { wake } from "../sync/wait-queue.ts";
 import { ConsumerTable, tableBytes } from "./consumer-table.ts";
-import { enter, leave } from "./end-lock.ts";
+import { enter, leave, onDeathInside } from "./end-lock.ts";
 import { publish, take, type Parcel, type Taken } from "./parcel.ts";
 import { Window, windowWords } from "./window.ts";
 
@@ -50,7 +50,6 @@ const leastDataBytes = 2 ** 20;
 onGivingBack(queueKind, (handle) => {
   const { words, base } = view(handle);
   const data = words[base + word.data]!;
-  const table = words[base + word.table]!;
   if (data !== 0) {
     const { bytes } = view(data);
     const window = new Window(words, base + word.window, bytes, data, 0);
@@ -58,14 +57,20 @@ onGivingBack(queueKind, (handle) => {
     window.mendReader();
     while (window.peek() !== undefined) window.advance(0);
     family().addon.detach(bytes.buffer as ArrayBuffer);
-    words[base + word.data] = 0;
-    release(data);
+    releaseFrom(words, base + word.data);
   }
-  if (table !== 0) {
-    words[base + word.table] = 0;
-    release(table);
-  }
+  releaseFrom(words, base + word.table);
 });
+
+onDeathInside((words, at) => {
+  const isPut = words[at - word.putLock] === queueKind; // Where the other word would be, no range has such a number.
+  const base = at - (isPut ? word.putLock : word.getLock);
+  const window = new Window(words, base + word.window, noBytes, words[base + word.data]!, 0);
+  if (isPut) window.mendWriter();
+  else window.mendReader();
+});
+
+const noBytes = new Uint8Array(0);
 
 export interface Bounds {
   readonly maxSize: number;

@@ -2,8 +2,9 @@
  * Ranges of the family's memory: taken, counted by their holders, given back with the last.
  *
  * Runs in: every process.
- * Guarantees: a range comes zeroed; taking and giving back are one compare-and-swap each, so a process that is killed
- * in between leaves at most a range whose count names it, which the next who comes by gives back.
+ * Guarantees: a range comes zeroed; taking and giving back are one compare-and-swap each. Who is killed while it gives a
+ * range back leaves a count that names it, and the word that named the range still does: whoever lets go of that word
+ * next (a grave-digger, or who gives back the range in which the word is) does the rest.
  * Leaves to others: who holds what, beyond a process's death (`holdings.ts`).
  *
  *   count of a range:  0 free    n holders    negative: being made, or given back, by the participant of that id
@@ -20,7 +21,7 @@ import {
   sizeClasses,
   type SizeClass,
 } from "./layout.ts";
-import { isBuried, ownId } from "./participants.ts";
+import { hasEnded, isBuried, ownId } from "./participants.ts";
 
 /** A range as this process sees it. */
 export interface Range {
@@ -89,19 +90,50 @@ export function retain(handle: number): boolean {
   }
 }
 
-/** One holder less; the last one gives the range back. */
+/** One holder less; the last one gives the range back. Where a word names the range, `releaseFrom`. */
 export function release(handle: number): void {
   const { words } = family();
   const word = countWord(handle);
   for (;;) {
     const count = Atomics.load(words, word);
-    if (count <= 0) return; // Given back already: a grave-digger does its work twice rather than not at all.
+    if (count <= 0) return;
     if (count > 1) {
       if (Atomics.compareExchange(words, word, count, count - 1) === count) return;
     } else if (Atomics.compareExchange(words, word, 1, -ownId()) === 1) {
       giveBack(handle);
       return;
     }
+  }
+}
+
+/**
+ * Lets go of the range that `words[at]` names, and makes that 0; 0 is fine. Only one at a time may do so.
+ *
+ * Whoever dies in the middle leaves a word that can be let go again: it names the range as long as its share of the
+ * count is there, or the range is only half given back. (Between the word and a count of more than 1 there is an
+ * instant in which a death leaves one holder too many, never one too few.)
+ */
+export function releaseFrom(words: Int32Array, at: number): void {
+  const handle = Atomics.load(words, at);
+  if (handle === 0) return;
+  const counts = family().words;
+  const word = countWord(handle);
+  for (;;) {
+    const count = Atomics.load(counts, word);
+    if (count > 1) {
+      Atomics.store(words, at, 0);
+      release(handle);
+      return;
+    }
+    if (count === 0 || (count < 0 && !hasEnded(-count))) {
+      Atomics.store(words, at, 0); // Somebody else is at it.
+      return;
+    }
+    if (Atomics.compareExchange(counts, word, count, -ownId()) !== count) continue;
+    empty(handle);
+    Atomics.store(words, at, 0); // Before the count: afterwards the range may be somebody's.
+    Atomics.store(counts, word, 0);
+    return;
   }
 }
 
@@ -113,13 +145,17 @@ export function retainForMessage(handle: number): void {
   Atomics.add(family().words, countWord(handle), messageHolder);
 }
 
-/** The message holds it no more. Done twice, it does nothing: whoever follows somebody that died may do it again. */
+/**
+ * The message holds it no more. Done twice, it does nothing: whoever follows somebody that died may do it again, and
+ * does then what that one has not done.
+ */
 export function releaseMessage(handle: number): void {
   const { words } = family();
   const word = countWord(handle);
   for (;;) {
     const count = Atomics.load(words, word);
-    if (count < messageHolder) return;
+    const isLeft = count < 0 && hasEnded(-count);
+    if (count < messageHolder && !isLeft) return;
     if (count > messageHolder) {
       if (Atomics.compareExchange(words, word, count, count - messageHolder) === count) return;
     } else if (Atomics.compareExchange(words, word, count, -ownId()) === count) {

@@ -3,10 +3,11 @@
  *
  * Runs in: every process; the list of a dead one is read by whoever buries it.
  * Guarantees: an entry is written after its count was raised and erased before it is lowered: a process that is killed
- * in between leaves a range that nobody can take, never one that is taken from under a holder.
+ * in between leaves a range that nobody can take, never one that is taken from under a holder. The last holder's entry
+ * stays until the range has been given back: a grave-digger ends what the dead one had begun.
  */
 import { ClosedError } from "../base/errors.ts";
-import { release, retain, settle, take, view, type Range } from "./arena.ts";
+import { releaseFrom, retain, settle, take, view, type Range } from "./arena.ts";
 import { family } from "./family.ts";
 import { handlesPerParticipant, heldOffset, participant as field, participantEntry } from "./layout.ts";
 import { indexOf, onBurial, onEntry, ownId } from "./participants.ts";
@@ -33,10 +34,7 @@ onBurial((index) => {
   const used = Atomics.load(words, participantEntry(index) + field.held);
   if (used === 0) return;
   const entries = map(index);
-  for (let at = 0; at < used; at++) {
-    const handle = Atomics.exchange(entries, at, 0);
-    if (handle !== 0) release(handle);
-  }
+  for (let at = 0; at < used; at++) releaseFrom(entries, at);
   addon.detach(entries.buffer as ArrayBuffer);
   addon.punchHole(descriptor, heldOffset(index), handlesPerParticipant * 4);
 });
@@ -57,9 +55,8 @@ export function holdToo(handle: number): Holding | undefined {
 
 export function letGo(holding: Holding): void {
   const { entries, unused } = ownList();
-  const handle = Atomics.exchange(entries, holding, 0);
-  unused.push(holding);
-  if (handle !== 0) release(handle);
+  releaseFrom(entries, holding);
+  unused.push(holding); // Afterwards: what is let go may let go of more.
 }
 
 /** What this process held is held from now on by what it has put the handle into (an item of a queue). */

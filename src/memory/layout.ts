@@ -66,6 +66,8 @@ export const participant = {
   held: 9,
   /** 1 from a burial until its owner has looked after all that it waits for. */
   alarm: 10,
+  /** The index of the word of the lock that it has at the end of a queue; 0: none. */
+  inside: 11,
 } as const;
 
 /** The index of the first word of a participant's entry. */

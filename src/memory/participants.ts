@@ -22,12 +22,18 @@ const generations = 2 ** (31 - participantBits);
 export type Burial = (index: number) => void;
 
 const burials: Burial[] = [];
+/** Who is being buried by this process at this moment. */
+const burying = new Set<number>();
 const entries: (() => void)[] = [];
 let own = 0;
 
-/** @param burial must not fail when it is done twice: a grave-digger may die in the middle. */
-export function onBurial(burial: Burial): void {
-  burials.push(burial);
+/**
+ * @param burial must not fail when it is done twice: a grave-digger may die in the middle
+ * @param order "first": while what the dead one held is still held
+ */
+export function onBurial(burial: Burial, order: "first" | "last" = "last"): void {
+  if (order === "first") burials.unshift(burial);
+  else burials.push(burial);
 }
 
 /** Called once this process has entered itself. */
@@ -75,10 +81,19 @@ export function isBuried(id: number): boolean {
   );
 }
 
+/** True when it will do nothing any more with what it was about to give back: it is buried, or buried by this process. */
+export function hasEnded(id: number): boolean {
+  return burying.has(id) || isBuried(id);
+}
+
 /** True when the process has ended: the kernel is asked, and a dead one buried. */
 export function lookAfter(id: number): boolean {
-  if (isGone(id)) return true;
   const index = id & indexMask;
+  if (isGone(id)) {
+    const state = Atomics.load(family().words, participantEntry(index) + field.state);
+    if (state < 0 && !isRunning({ pid: -state, startTime: undefined })) bury(index, state);
+    return true;
+  }
   if (isRunning(markOfIndex(index))) return false;
   bury(index);
   return true;
@@ -113,6 +128,7 @@ export function endedWithPid(pid: number): void {
       lookAfter(idOfIndex(index));
     }
   }
+  buryForTheDead(pid); // It may have been killed while it buried another, or itself.
 }
 
 /** This process ends: what it holds is held by nobody. */
@@ -184,12 +200,30 @@ function claim(words: Int32Array): number {
 
 /**
  * One grave-digger at a time, named in the entry: a second one at work could take away what the entry's next user
- * already holds. One that died is replaced when the entry's turn comes.
+ * already holds. One that died is replaced by whoever buries it.
  */
 function bury(index: number, from: number = alive): void {
   const { words } = family();
   const state = participantEntry(index) + field.state;
   if (Atomics.compareExchange(words, state, from, -process.pid) !== from) return;
-  for (const burial of burials) burial(index);
+  const id = idOfIndex(index);
+  const { pid } = markOfIndex(index);
+  if (id !== own) burying.add(id);
+  try {
+    for (const burial of burials) burial(index);
+    if (id !== own) buryForTheDead(pid);
+  } finally {
+    burying.delete(id);
+  }
   Atomics.store(words, state, free);
+}
+
+/** What the dead one was burying when it died. */
+function buryForTheDead(pid: number): void {
+  const { words } = family();
+  const highest = Math.min(Atomics.load(words, header.nextParticipant), maxParticipants - 1);
+  for (let index = 1; index <= highest; index++) {
+    const state = Atomics.load(words, participantEntry(index) + field.state);
+    if (state === -pid && !isRunning({ pid, startTime: undefined })) bury(index, state);
+  }
 }
