@@ -6,6 +6,7 @@
 import { holdToo } from "../memory/holdings.ts";
 import { registerKind } from "../wire/kinds.ts";
 import { Connection, makeConnection } from "./connection.ts";
+import { claimToken } from "./port.ts";
 
 registerKind({
   name: "connection",
@@ -19,6 +20,8 @@ registerKind({
   decode(decoder): Connection {
     const handle = decoder.uint();
     const abilities = decoder.uint();
+    // Before it is held: who is killed in between is a dead holder, not one that nobody knows of.
+    if (!claimToken(handle)) return decoder.malformed("it holds an end of a pipe that is no longer there");
     const holding = holdToo(handle);
     if (holding === undefined) return decoder.malformed("it holds an end of a pipe that is no longer there");
     return decoder.adopt(

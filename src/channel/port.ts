@@ -15,6 +15,7 @@
 import { holders, onGivingBack, releaseFrom, retain, view } from "../memory/arena.ts";
 import { family } from "../memory/family.ts";
 import { handOn, hold, type Holding } from "../memory/holdings.ts";
+import { classOfHandle } from "../memory/layout.ts";
 import { isGone, lookAfter, ownId, pidOf } from "../memory/participants.ts";
 import { wake } from "../sync/wait-queue.ts";
 import { softBytes, Window, windowWords } from "./window.ts";
@@ -86,6 +87,17 @@ export function makePipe(): [PortPlace, PortPlace] {
     return made;
   });
   return places as [PortPlace, PortPlace];
+}
+
+/** This process is about to hold an end that a message holds; false when the handle is no end's. */
+export function claimToken(handle: number): boolean {
+  if (classOfHandle(handle)?.sizeBytes !== tokenBytes || holders(handle) <= 0) return false;
+  const { words, base } = view(handle);
+  const pipe = words[base + token.pipe]!;
+  if (words[base] !== tokenKind || pipe === 0) return false;
+  const at = view(pipe);
+  Atomics.store(at.words, at.base + word.holder + (words[base + token.side]! & 1), ownId());
+  return true;
 }
 
 export interface PortPlace {
