@@ -6,9 +6,11 @@
  * as done, and is counted.
  * Leaves to others: the lock under which items are taken (`queue-memory.ts`).
  *
- * Each participant has an entry that only it writes: its id, how many it has taken, how many it has said to be done. The
- * last taker's number stands in the window's own state and is copied to its entry by whoever takes next: so it changes
- * together with the queue.
+ * Each participant has an entry that only it writes: its id, how many it has taken, how many it has said to be done, how
+ * many were written off. Whoever gets an entry that another had goes on counting where that one stopped: one store writes
+ * off what was not done, one more makes the entry its own, so that neither a death nor a reader in between counts twice.
+ * The last taker's number stands in the window's own state and is copied to its entry by whoever takes next: so it
+ * changes together with the queue.
  */
 import { view } from "../memory/arena.ts";
 import { family } from "../memory/family.ts";
@@ -17,11 +19,8 @@ import { indexOf, isGone, lookAfter, ownId } from "../memory/participants.ts";
 import type { Window } from "./window.ts";
 
 const entryWords = 4;
-const entry = { id: 0, taken: 1, done: 2 } as const;
-/** After the entries: what the users of entries that others use now had taken and done. */
-const former = maxParticipants * entryWords;
-const formerWord = { taken: 0, done: 1 } as const;
-export const tableBytes: number = (former + 4) * 4;
+const entry = { id: 0, taken: 1, done: 2, off: 3 } as const;
+export const tableBytes: number = maxParticipants * entryWords * 4;
 
 export interface Progress {
   /** Put, and neither done nor lost with a consumer. */
@@ -57,19 +56,20 @@ export class ConsumerTable {
     if (this.#words[at + entry.id] === taker) Atomics.store(this.#words, at + entry.taken, count);
   }
 
-  /** This process's entry. An earlier user's numbers are added to those of the former ones. */
+  /** This process's entry. */
   #own(): number {
     const words = this.#words;
     const own = ownId();
     const at = indexOf(own) * entryWords;
-    if (words[at + entry.id] !== own) {
-      Atomics.add(words, former + formerWord.taken, words[at + entry.taken]!);
-      Atomics.add(words, former + formerWord.done, words[at + entry.done]!);
-      Atomics.store(words, at + entry.id, 0);
-      Atomics.store(words, at + entry.taken, 0);
-      Atomics.store(words, at + entry.done, 0);
-      Atomics.store(words, at + entry.id, own);
-    }
+    const former = words[at + entry.id]!;
+    if (former === own) return at;
+    const last = this.#window.lastTaker();
+    if (former !== 0 && last.taker === former) Atomics.store(words, at + entry.taken, last.count);
+    const finished = (words[at + entry.done]! + words[at + entry.off]!) | 0;
+    const open = (words[at + entry.taken]! - finished) | 0;
+    if (open > 0) Atomics.store(words, at + entry.off, (words[at + entry.off]! + open) | 0);
+    else Atomics.store(words, at + entry.taken, finished); // It has said so for items that others took.
+    Atomics.store(words, at + entry.id, own);
     return at;
   }
 
@@ -77,26 +77,39 @@ export class ConsumerTable {
     Atomics.add(this.#words, this.#own() + entry.done, 1);
   }
 
-  /** @param thorough those who have not done all are looked after */
+  /**
+   * Never too few unfinished: what is finished is read first, and only grows.
+   *
+   * @param thorough those who have not done all are looked after
+   */
   progress(thorough: boolean): Progress {
-    const words = this.#words;
-    const written = this.#window.written;
     const last = this.#window.lastTaker();
-    const lostBefore = words[former + formerWord.taken]! - words[former + formerWord.done]!;
-    let finished = words[former + formerWord.taken]!;
-    let lost = Math.max(0, lostBefore);
+    let finished = 0;
+    let lost = 0;
     const highest = Math.min(Atomics.load(family().words, header.nextParticipant), maxParticipants - 1);
     for (let index = 1; index <= highest; index++) {
-      const at = index * entryWords;
-      const id = Atomics.load(words, at + entry.id);
+      const { id, taken, done, off } = this.#read(index * entryWords);
       if (id === 0) continue;
-      const done = words[at + entry.done]!;
-      const taken = id === last.taker ? last.count : words[at + entry.taken]!;
-      if (taken > done && (thorough ? lookAfter(id) : isGone(id))) {
-        finished += taken;
-        lost += taken - done;
-      } else finished += done;
+      const open = ((id === last.taker ? last.count : taken) - done - off) | 0;
+      finished += done + off;
+      lost += off;
+      if (open > 0 && (thorough ? lookAfter(id) : isGone(id))) {
+        finished += open;
+        lost += open;
+      }
     }
-    return { unfinished: (written - finished) | 0, lost };
+    return { unfinished: (this.#window.written - finished) | 0, lost };
+  }
+
+  /** The numbers of one user of the entry. */
+  #read(at: number): { id: number; taken: number; done: number; off: number } {
+    const words = this.#words;
+    for (;;) {
+      const id = Atomics.load(words, at + entry.id);
+      const taken = Atomics.load(words, at + entry.taken);
+      const off = Atomics.load(words, at + entry.off);
+      const done = Atomics.load(words, at + entry.done);
+      if (Atomics.load(words, at + entry.id) === id) return { id, taken, done, off };
+    }
   }
 }

@@ -103,7 +103,7 @@ export class Window {
     }
   }
 
-  /** Who took the last message, and how many it has taken since it came, as `advance` was told. */
+  /** Who took the last message, and how many that one had taken then, as `advance` was told. */
   lastTaker(): { readonly taker: number; readonly count: number } {
     const words = this.#words;
     for (;;) {
