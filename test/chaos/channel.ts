@@ -31,7 +31,22 @@ const longestWaitMs = 10_000;
 /** Of an item: its put has begun, has resolved; it has arrived. */
 const item = { begun: 1, put: 2, arrived: 4 } as const;
 /** Words before those of the items. */
-const at = { torn: 0, doubled: 1, order: 2, slow: 3, begun: 4, large: 5, ended: 6, consumers: 7, items: 16 } as const;
+const at = {
+  torn: 0,
+  doubled: 1,
+  order: 2,
+  slow: 3,
+  begun: 4,
+  ended: 5,
+  consumers: 6,
+  arrived: 7,
+  jobs: 8,
+  sent: 9,
+  gotten: 10,
+  items: 16,
+} as const;
+/** What goes on as long as somebody is left. */
+const progress = { items: at.arrived, jobs: at.jobs, "large messages": at.sent, "large items": at.gotten } as const;
 
 interface Item {
   readonly producer: number;
@@ -76,6 +91,7 @@ export async function produce({ words: { array: words }, queue }: Everything, pr
 function arrived(words: Int32Array, found: Item, last: number[]): void {
   const { producer, n } = found;
   if (!isWhole(found)) Atomics.add(words, at.torn, 1);
+  Atomics.add(words, at.arrived, 1);
   const before = Atomics.or(words, wordOf(producer, n), item.arrived);
   if ((before & item.begun) === 0) Atomics.add(words, at.torn, 1);
   if ((before & item.arrived) !== 0) Atomics.add(words, at.doubled, 1);
@@ -101,6 +117,7 @@ export async function doJobs({ words: { array: words }, jobs }: Everything): Pro
     await jobs.get();
     if (n % 10 === 0) await after(0);
     jobs.taskDone();
+    Atomics.add(words, at.jobs, 1);
   }
 }
 
@@ -128,7 +145,7 @@ export async function receiveLarge({ words: { array: words }, ends }: Everything
     await untilItEnds(words, async () => {
       for (let n = 1; n < 6; n++) {
         const message = await inTime(words, () => end.recv({ timeoutMs: longestWaitMs }));
-        largeArrived(words, message as Uint8Array, n);
+        largeArrived(words, message as Uint8Array, n, at.sent);
         await end.send(n);
       }
     });
@@ -148,12 +165,12 @@ export async function getLarge({ words: { array: words }, large }: Everything): 
   Atomics.add(words, at.begun, 1);
   for (;;) {
     const message = await large.get();
-    largeArrived(words, message, message[0]!);
+    largeArrived(words, message, message[0]!, at.gotten);
   }
 }
 
-function largeArrived(words: Int32Array, message: Uint8Array, byte: number): void {
-  Atomics.add(words, at.large, 1);
+function largeArrived(words: Int32Array, message: Uint8Array, byte: number, counter: number): void {
+  Atomics.add(words, counter, 1);
   if (message.length !== largeBytes) Atomics.add(words, at.torn, 1);
   for (let i = 0; i < largeBytes; i += 4093) {
     if (message[i] === (byte & 0xff)) continue;
@@ -224,9 +241,18 @@ async function storm(
       problems.push(`the parent's put: ${String(error)}`);
     }
     // Now and then a large message gets the time that it takes.
-    const largeBefore = Atomics.load(words, at.large);
+    const before = words[at.sent]! + words[at.gotten]!;
     const until = performance.now() + (random() < 0.15 ? 1000 : 0);
-    while (Atomics.load(words, at.large) === largeBefore && performance.now() < until) await after(5);
+    while (words[at.sent]! + words[at.gotten]! === before && performance.now() < until) await after(5);
+  };
+  /** Left in peace, those who survived must get on. */
+  const afterwards = async (): Promise<void> => {
+    const before = Object.values(progress).map((place) => words[place]!);
+    const stuck = (): string[] =>
+      Object.entries(progress).flatMap(([name, place], i) => (words[place] === before[i] ? [name] : []));
+    const until = performance.now() + longestWaitMs;
+    while (stuck().length > 0 && performance.now() < until) await after(5);
+    for (const name of stuck()) problems.push(`no ${name} for ${longestWaitMs} ms after the kills`);
   };
   const role = (target: (all: Everything, more: never) => unknown, more?: unknown): Role => ({
     target: target as Role["target"],
@@ -236,7 +262,14 @@ async function storm(
   roles.push(role(consume, true), role(consume, false), role(consume, false));
   roles.push(role(giveJobs), role(doJobs), role(doJobs), role(sendLarge), role(receiveLarge));
   roles.push(role(putLarge), role(getLarge));
-  const kills = await killAndReplace(roles, { random, seconds, method, between, begun: () => words[at.begun]! });
+  const kills = await killAndReplace(roles, {
+    random,
+    seconds,
+    method,
+    between,
+    afterwards,
+    begun: () => words[at.begun]!,
+  });
 
   await drain(all, problems);
   for (const each of [queue, jobs, ends, large]) {
@@ -256,7 +289,19 @@ async function storm(
   for (const what of ["torn", "doubled", "order", "slow"] as const) {
     if (words[at[what]]! > 0) problems.push(`${what}: ${words[at[what]]}`);
   }
-  return { kills, problems, notes: { put, lost, consumers, large: words[at.large]!, pipesEnded: words[at.ended]! } };
+  return {
+    kills,
+    problems,
+    notes: {
+      put,
+      lost,
+      consumers,
+      jobs: words[at.jobs]!,
+      sent: words[at.sent]!,
+      gotten: words[at.gotten]!,
+      pipesEnded: words[at.ended]!,
+    },
+  };
 }
 
 /** All are dead: what is left can be had at once, and new items pass. */
@@ -267,7 +312,7 @@ async function drain(
   const last: number[] = [];
   for (let found = queue.tryGet(); found !== undefined; found = queue.tryGet()) arrived(words, found.value, last);
   for (let found = large.tryGet(); found !== undefined; found = large.tryGet()) {
-    largeArrived(words, found.value, found.value[0]!);
+    largeArrived(words, found.value, found.value[0]!, at.gotten);
   }
   for (let found = ends.tryGet(); found !== undefined; found = ends.tryGet()) found.value.close();
   while (jobs.tryGet() !== undefined) jobs.taskDone();
