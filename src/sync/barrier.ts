@@ -15,7 +15,7 @@
 import { BrokenBarrierError, invalidArgument, invalidState, TimeoutError } from "../base/errors.ts";
 import { checkMilliseconds, checkOptions, checkWaitOptions, shown, type WaitOptions } from "../base/options.ts";
 import { nextTurn, turnIsDue } from "../base/turn.ts";
-import { onGivingBack, release, reserve, view, type Range } from "../memory/arena.ts";
+import { onGivingBack, releaseFrom, reserve, view, type Range } from "../memory/arena.ts";
 import { handOn, hold } from "../memory/holdings.ts";
 import { barrierWord, objectKind, objectWord, pageBytes } from "../memory/layout.ts";
 import { isGone, lookAfter, ownId, pidOf } from "../memory/participants.ts";
@@ -388,6 +388,5 @@ function makeRange(object: object, parties: number): Range {
 
 onGivingBack(objectKind.barrier, (handle) => {
   const { words, base } = view(handle);
-  const table = Atomics.exchange(words, base + barrierWord.table, 0);
-  if (table !== 0) release(table);
+  releaseFrom(words, base + barrierWord.table);
 });

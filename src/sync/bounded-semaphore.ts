@@ -11,7 +11,7 @@
  * Why not a count for each participant: then the number of free ones would be a second word, and a death between the
  * change of the one and of the other would lose a permit.
  */
-import { mapPart, onGivingBack, release, reserve, view, type Range } from "../memory/arena.ts";
+import { mapPart, onGivingBack, releaseFrom, reserve, view, type Range } from "../memory/arena.ts";
 import { handOn, hold } from "../memory/holdings.ts";
 import { boundedWord, objectKind, objectWord, pageBytes } from "../memory/layout.ts";
 import { idOfIndex, isGone, lookAfter, ownId } from "../memory/participants.ts";
@@ -254,8 +254,7 @@ function makeRange(object: object, bound: number): Range {
 
 onGivingBack(objectKind.boundedSemaphore, (handle) => {
   const { words, base } = view(handle);
-  const table = Atomics.exchange(words, base + boundedWord.table, 0);
-  if (table !== 0) release(table);
+  releaseFrom(words, base + boundedWord.table);
 });
 
 registerShared("bounded-semaphore", BoundedSemaphore, (range) => new BoundedSemaphore(range));

@@ -4,7 +4,7 @@
  * Runs in: every process.
  * Guarantees: one lock for all processes; it is there as long as what it belongs to.
  */
-import { onGivingBack, release, view } from "../memory/arena.ts";
+import { onGivingBack, release, releaseFrom, view } from "../memory/arena.ts";
 import { handleOf, handOn, holdToo, sharedObject } from "../memory/holdings.ts";
 import { Lock } from "./lock.ts";
 
@@ -30,10 +30,6 @@ function lockOf(handle: number): Lock {
 export function holdsOthers(kind: number, ...wordsOfHandles: readonly number[]): void {
   onGivingBack(kind, (handle) => {
     const { words, base } = view(handle);
-    for (const word of wordsOfHandles) {
-      // Taken out first: whoever repeats this after a death must not let go of what may be another's by then.
-      const other = Atomics.exchange(words, base + word, 0);
-      if (other !== 0) release(other);
-    }
+    for (const word of wordsOfHandles) releaseFrom(words, base + word);
   });
 }
