@@ -13,6 +13,7 @@ import { decode, decodeSync, needsModules } from "../wire/codec.ts";
 import { smoothedMs } from "./chunk-size.ts";
 import type { Crew } from "./crew.ts";
 import { workerExited, type Death } from "./death.ts";
+import { fetchLarge } from "./large-parts.ts";
 import type { Chunk } from "./map-job.ts";
 import type { Decoding } from "./protocol.ts";
 import { unpack } from "./packing.ts";
@@ -92,14 +93,14 @@ export class Answers implements WorkerOwner {
     if (call.isSettled) return undefined;
     this.started(worker, call);
     if (needsModules(bytes)) {
-      return decode(bytes.slice()).then(
+      return decode(bytes.slice(), fetchLarge).then(
         (value) => this.settle(call, ok, value, worker),
         (error: unknown) => this.settle(call, false, error, worker),
       );
     }
     let value: unknown;
     try {
-      value = decodeSync(bytes);
+      value = decodeSync(bytes, fetchLarge);
     } catch (error) {
       this.settle(call, false, error, worker);
       return undefined;

@@ -18,13 +18,13 @@ import { CancelledError, ClosedError, invalidState, TimeoutError } from "../base
 import type { WaitOptions } from "../base/options.ts";
 import type { NearStack } from "../process/stacks.ts";
 import type { Target } from "../process/process-options.ts";
-import { encode, type Encoded } from "../wire/codec.ts";
 import { Answers, type AnswersOwner } from "./answers.ts";
 import { Backlog } from "./backlog.ts";
 import { chunksAhead } from "./chunk-size.ts";
 import { Crew, type CrewOwner } from "./crew.ts";
 import { FunctionTable } from "./function-table.ts";
 import { KeepAlive } from "./keep-alive.ts";
+import { encodeArguments, letGoLarge, type EncodedParts } from "./large-parts.ts";
 import { MapJob, type JobOwner, type JobSettings } from "./map-job.ts";
 import type { MapSink } from "./map-sinks.ts";
 import { Tally } from "./pool-statistics.ts";
@@ -99,15 +99,16 @@ export class Engine implements CrewOwner, JobOwner, AnswersOwner {
       this.assertOpen("submit()");
       options.signal?.throwIfAborted();
       const fn = this.functions.forCall(target);
-      let encoded: Encoded;
+      let encoded: EncodedParts;
       try {
-        encoded = encode(args, { root: "the arguments" });
+        encoded = encodeArguments(args, this.options.retries);
       } catch (error) {
         this.functions.release(fn);
         throw error;
       }
       const { priority, timeoutMs, signal } = options;
       const call = new Call(id, fn, encoded.bytes, encoded.keepAlive, priority, timeoutMs, near);
+      call.large = encoded.large;
       const task = new Task<unknown>(call);
       call.task = task;
       call.onCancel = this.#cancelCall;
@@ -261,6 +262,7 @@ export class Engine implements CrewOwner, JobOwner, AnswersOwner {
     call.state = state;
     call.finishedAt = performance.now();
     call.cleanup?.();
+    letGoLarge(call.large);
     this.functions.release(call.fn!);
     this.#open--;
     if (this.#open === 0) this.#pumpSoon();

@@ -9,6 +9,7 @@
 import { addStackBelow, type NearStack } from "../process/stacks.ts";
 import { chunkSize, smoothedMs } from "./chunk-size.ts";
 import type { PoolFunction } from "./function-table.ts";
+import { partsOptions } from "./large-parts.ts";
 import { pack, type Packed } from "./packing.ts";
 import type { MapSink } from "./map-sinks.ts";
 import type { ProgressReporter } from "./progress.ts";
@@ -196,7 +197,7 @@ export class MapJob {
     const { call, spread } = this.settings;
     const root = spread ? `the arguments of ${call}` : `the items of ${call}`;
     try {
-      return pack(piece.items, { root });
+      return pack(piece.items, partsOptions({ root }));
     } catch (error) {
       if (piece.items.length === 1) {
         this.fail(piece.start, piece.firstTaskId, error);

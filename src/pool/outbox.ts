@@ -5,8 +5,10 @@
  * Guarantees: a result that cannot be copied becomes the error of its own task; what was sent outlives the worker.
  * Leaves to others: when to send (`task-runner.ts`).
  */
-import { encode } from "../wire/codec.ts";
+import type { Put } from "../channel/large-buffers.ts";
+import type { EncodeOptions } from "../wire/codec.ts";
 import { reportError } from "../wire/error-report.ts";
+import { encodeParts, letGoLarge, partsOptions, type EncodedParts } from "./large-parts.ts";
 import { MessageWriter } from "./message-writer.ts";
 import { pack } from "./packing.ts";
 import { tell } from "./protocol.ts";
@@ -24,9 +26,13 @@ export class Outbox {
   readonly #link: PoolLink;
   readonly #writer: MessageWriter = new MessageWriter();
   readonly #result: { readonly root: "result"; readonly home: string };
+  readonly #parts: EncodeOptions;
   readonly #memoryEveryMs: number;
   /** What the results refer to. */
   #kept: object[] = [];
+  /** What of it is here only for these messages. */
+  #large: Put[] = [];
+  #largeBytes = 0;
   #flushedAt = 0;
   #toldMemoryAt = 0;
   #flushIsDue = false;
@@ -39,6 +45,7 @@ export class Outbox {
   constructor(link: PoolLink, { memoryIsLimited }: { readonly memoryIsLimited: boolean }) {
     this.#link = link;
     this.#result = { root: "result", home: link.home };
+    this.#parts = partsOptions(this.#result);
     this.#memoryEveryMs = memoryIsLimited ? limitedMemoryEveryMs : memoryEveryMs;
   }
 
@@ -62,16 +69,16 @@ export class Outbox {
     let bytes: Uint8Array;
     try {
       if (ok) {
-        const encoded = encode(value, this.#result);
+        const encoded = encodeParts(value, this.#parts);
         ({ bytes } = encoded);
-        this.#keep(encoded.keepAlive);
+        this.#keep(encoded);
       } else bytes = reportError(value, this.#result);
     } catch (error) {
       done = false;
       bytes = reportError(error, this.#result);
     }
     tell.result(this.#writer, taskId, runMs, done, bytes);
-    if (this.#writer.size > mostBytes) this.flush(performance.now());
+    if (this.#writer.size + this.#largeBytes > mostBytes) this.flush(performance.now());
   }
 
   beginChunk(chunkId: number, now: number): void {
@@ -95,14 +102,14 @@ export class Outbox {
     const now = performance.now();
     const since = this.#writePlain(now);
     this.#one(at, value, now - since);
-    if (this.#writer.size > mostBytes) this.flush(performance.now());
+    if (this.#writer.size + this.#largeBytes > mostBytes) this.flush(performance.now());
   }
 
   #one(at: number, value: unknown, runMs: number): void {
     try {
-      const { form, bytes, keepAlive } = pack([value], this.#result);
-      this.#keep(keepAlive);
-      tell.block(this.#writer, this.#chunkId, at, 1, runMs, form, bytes);
+      const packed = pack([value], this.#parts);
+      this.#keep(packed);
+      tell.block(this.#writer, this.#chunkId, at, 1, runMs, packed.form, packed.bytes);
     } catch (error) {
       tell.fault(this.#writer, this.#chunkId, at, runMs, reportError(error, this.#result));
     }
@@ -135,7 +142,7 @@ export class Outbox {
     if (values.length === 0) return since;
     this.#plain = [];
     try {
-      const { form, bytes } = pack(values, this.#result);
+      const { form, bytes } = pack(values, this.#parts);
       tell.block(this.#writer, this.#chunkId, this.#plainFrom, values.length, now - since, form, bytes);
     } catch {
       // One of them is a symbol: each is told by itself, so that only that one fails.
@@ -186,9 +193,17 @@ export class Outbox {
     const kept = this.#kept;
     if (kept.length > 0) this.#kept = [];
     this.#link.send(this.#writer.take(), kept);
+    if (this.#large.length > 0) {
+      letGoLarge(this.#large.splice(0)); // The message holds it.
+      this.#largeBytes = 0;
+    }
   }
 
-  #keep(objects: readonly object[]): void {
-    if (objects.length > 0) this.#kept.push(...objects);
+  #keep({ keepAlive, large }: EncodedParts): void {
+    if (keepAlive.length > 0) this.#kept.push(...keepAlive);
+    for (const put of large) {
+      this.#large.push(put);
+      this.#largeBytes += put.sizeBytes;
+    }
   }
 }

@@ -4,29 +4,33 @@
  * Runs in: both.
  * Guarantees: what comes out is what went in, -0 and NaN included.
  */
-import { decode, decodeSync, encode, needsModules, type Encoded } from "../wire/codec.ts";
 import { MalformedMessageError } from "../base/errors.ts";
+import { decode, decodeSync, needsModules, type EncodeOptions } from "../wire/codec.ts";
+import { encodeParts, fetchLarge, type EncodedParts } from "./large-parts.ts";
 
 export const packing = { undefined: 0, numbers: 1, values: 2 } as const;
 
-export interface Packed extends Encoded {
+export interface Packed extends EncodedParts {
   readonly form: number;
 }
 
 const nothing = new Uint8Array(0);
 
-/** @throws {UnserializableError} when one of the values cannot be copied: then none is packed */
-export function pack(values: readonly unknown[], options: { readonly root?: string; readonly home?: string }): Packed {
+/**
+ * @param options by `partsOptions`
+ * @throws {UnserializableError} when one of the values cannot be copied: then none is packed
+ */
+export function pack(values: readonly unknown[], options: EncodeOptions): Packed {
   const first = values[0];
   if (first === undefined && values.every((value) => value === undefined)) {
-    return { form: packing.undefined, bytes: nothing, keepAlive: [] };
+    return { form: packing.undefined, bytes: nothing, keepAlive: [], large: [] };
   }
   if (typeof first === "number" && areNumbers(values)) {
     const doubles = new Float64Array(values.length);
     for (let i = 0; i < values.length; i++) doubles[i] = values[i] as number;
-    return { form: packing.numbers, bytes: new Uint8Array(doubles.buffer), keepAlive: [] };
+    return { form: packing.numbers, bytes: new Uint8Array(doubles.buffer), keepAlive: [], large: [] };
   }
-  return { form: packing.values, ...encode(values, options) };
+  return { form: packing.values, ...encodeParts(values, options) };
 }
 
 function areNumbers(values: readonly unknown[]): boolean {
@@ -49,8 +53,8 @@ export function unpack(
       return Array.from(doubles);
     }
     case packing.values:
-      if (needsModules(bytes)) return decode(bytes.slice()).then((values) => checked(values, count));
-      return checked(decodeSync(bytes), count);
+      if (needsModules(bytes)) return decode(bytes.slice(), fetchLarge).then((values) => checked(values, count));
+      return checked(decodeSync(bytes, fetchLarge), count);
     default:
       throw new MalformedMessageError(`Cannot read a pool's message: no block of values has the form ${form}`);
   }

@@ -8,6 +8,7 @@
  */
 import { decode, decodeSync, needsModules } from "../wire/codec.ts";
 import { RunningTask, setRunning } from "./current-task.ts";
+import { fetchLarge } from "./large-parts.ts";
 import { Outbox } from "./outbox.ts";
 import { unpack } from "./packing.ts";
 import {
@@ -204,7 +205,7 @@ export class TaskRunner implements WorkerSide {
     try {
       const target = this.#functions.get(call.functionId);
       if (typeof target !== "function" || needsModules(call.args)) return this.#callWithModules(call, target, start);
-      value = target(...(decodeSync(call.args) as unknown[]));
+      value = target(...(decodeSync(call.args, fetchLarge) as unknown[]));
       if (isThenable(value)) return this.#callLater(call, value, start);
     } catch (error) {
       this.#answer(call, start, error, false);
@@ -217,7 +218,7 @@ export class TaskRunner implements WorkerSide {
   async #callWithModules(call: CallMessage, target: AnyTarget | Promise<AnyTarget>, start: number): Promise<void> {
     let value: unknown;
     try {
-      const args = await this.#functions.importing(() => decode(call.args));
+      const args = await this.#functions.importing(() => decode(call.args, fetchLarge));
       const pending = (await target)(...(args as unknown[]));
       this.#out.flushSoon();
       value = await pending;

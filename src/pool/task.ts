@@ -4,6 +4,7 @@
  * Runs in: the parent.
  * Guarantees: it settles once.
  */
+import type { Put } from "../channel/large-buffers.ts";
 import type { NearStack } from "../process/stacks.ts";
 import type { PoolFunction } from "./function-table.ts";
 
@@ -16,6 +17,8 @@ export class Call {
   readonly fn: PoolFunction | undefined;
   readonly args: Uint8Array;
   readonly keepAlive: readonly object[];
+  /** Large buffers among its arguments, held until it is settled. */
+  large: readonly Put[] = [];
   readonly priority: number;
   readonly timeoutMs: number | undefined;
   readonly near: NearStack;

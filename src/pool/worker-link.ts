@@ -59,8 +59,13 @@ export interface PoolLink {
   listen(onMessage: OnMessage): () => void;
 }
 
+/** Whether this process's pools speak to their workers, and its worker to its pool, through shared memory. */
+export function hasRings(): boolean {
+  return addonOrUndefined() !== undefined && isMainThread;
+}
+
 export function linkToWorker(): WorkerLink {
-  return addonOrUndefined() === undefined || !isMainThread ? new ControlLink() : new RingLink();
+  return hasRings() ? new RingLink() : new ControlLink();
 }
 
 export function linkToPool(end: WorkerEnd | undefined): PoolLink {

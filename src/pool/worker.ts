@@ -7,11 +7,13 @@
  * Leaves to others: which task comes next, what an answer means (`engine.ts`, `map-job.ts`).
  */
 import { after } from "../base/deadline.ts";
+import type { Put } from "../channel/large-buffers.ts";
 import type { ExitStatus } from "../process/exit-status.ts";
 import type { Process } from "../process/process.ts";
 import { supervisionOf } from "../process/process-state.ts";
 import { encode } from "../wire/codec.ts";
 import type { PoolFunction } from "./function-table.ts";
+import { letGoLarge } from "./large-parts.ts";
 import type { Chunk } from "./map-job.ts";
 import { MessageWriter } from "./message-writer.ts";
 import { readAtPool, tell, type Decoding, type PoolSide } from "./protocol.ts";
@@ -80,6 +82,8 @@ export class Worker implements PoolSide {
   readonly #link: WorkerLink;
   /** What the messages that are being written refer to. */
   #kept: object[] = [];
+  /** What of it is here only for these messages. */
+  readonly #large: Put[] = [];
   /** What the timer of the one at work is for. */
   #watched: { readonly work: Call | Chunk; readonly at: number; readonly doomed: boolean } | undefined;
   #cancelTimer: (() => void) | undefined;
@@ -153,6 +157,7 @@ export class Worker implements PoolSide {
       items: chunk.packed.bytes,
     });
     if (chunk.packed.keepAlive.length > 0) this.#kept.push(...chunk.packed.keepAlive);
+    if (chunk.packed.large.length > 0) this.#large.push(...chunk.packed.large);
     this.assigned.push(chunk);
     this.#given(chunk.items.length);
   }
@@ -200,6 +205,7 @@ export class Worker implements PoolSide {
   #send(): void {
     this.#link.send(this.#out.take(), this.#kept);
     if (this.#kept.length > 0) this.#kept = [];
+    if (this.#large.length > 0) letGoLarge(this.#large.splice(0)); // The message holds it.
   }
 
   /** The task is settled already; the worker is to let go of it. */

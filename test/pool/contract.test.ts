@@ -1,5 +1,6 @@
 /** What a pool does when nothing goes wrong: the contract, by each start method. */
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { test } from "node:test";
 import { ClosedError, currentTask, Pool, ProcessPoolExecutor, TimeoutError } from "#src/index.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
@@ -100,6 +101,44 @@ forEachStartMethod((_context, method) => {
         many.map((x) => (x % 2 === 0 ? x : String(x))),
       );
     }));
+
+  test("large buffers come and go whole, in submit and in map; what a task changes in them, its caller does not see", async () => {
+    const pool = new Pool(1, { startMethod: method });
+    const sent = new Float64Array(200_000).fill(1.5);
+    const change = (numbers: Float64Array): [Float64Array, number] => {
+      const sum = numbers.reduce((total, n) => total + n, 0);
+      return [numbers.fill(2), sum];
+    };
+    for (let round = 0; round < 5; round++) {
+      const [numbers, sum] = await pool.submit(change, [sent]);
+      assert.deepEqual([numbers.length, numbers[0], numbers.at(-1), sum], [200_000, 2, 2, 300_000]);
+      assert.equal(sent[0], 1.5);
+    }
+    const mapped = await pool.map(change, [sent, sent.slice(), sent.slice()], { chunkSize: 2 });
+    for (const [numbers, sum] of mapped) assert.deepEqual([numbers.at(-1), sum], [2, 300_000]);
+    sent.fill(3);
+    assert.equal(mapped[0]![0][0], 2);
+    pool.close();
+    await pool.join();
+  });
+
+  test("a task that is tried again has its large arguments as they were sent", async () => {
+    const pool = new Pool(1, { startMethod: method, retries: 1 });
+    const dieOnce = async (bytes: Uint8Array, mark: string): Promise<number> => {
+      const { existsSync, writeFileSync } = await import("node:fs");
+      const seen = bytes[0]!;
+      bytes.fill(9);
+      if (existsSync(mark)) return seen;
+      writeFileSync(mark, "");
+      process.kill(process.pid, "SIGKILL");
+      return -1;
+    };
+    const mark = `/tmp/retry-${process.pid}-${method}`;
+    assert.equal(await pool.submit(dieOnce, [new Uint8Array(200_000).fill(7), mark]), 7);
+    rmSync(mark);
+    pool.close();
+    await pool.join();
+  });
 
   test("a result is as it was when its task ended, though a later task of the chunk changes it", () =>
     withPool(1, {}, async (pool) => {
