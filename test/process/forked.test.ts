@@ -125,7 +125,7 @@ test("in a forked child", { skip }, async (t) => {
         await assert.rejects(failing.result, { message: "nobody catches this" });
         await failing.join();
         assert.equal(failing.exitCode, 1);
-        assert.match(text, /Error: nobody catches this\n\s+at .*forked\.test\.js/);
+        assert.match(text, /Error: nobody catches this\n\s+at .*forked\.test\.[jt]s/);
       }
     },
   );

@@ -1,9 +1,16 @@
 /**
  * Starts children that never end by themselves until one is refused, ends them, and starts one more.
  * `starts-until-refused.js <start method> <at most>`
+ *
+ * By the package's door: importing the modules one by one opens more files at a time than its limit allows.
  */
 import { writeSync } from "node:fs";
-import { getContext, type MultiprocessingError, type Process as AProcess, type StartMethod } from "#src/index.js";
+import {
+  getContext,
+  type MultiprocessingError,
+  type Process as AProcess,
+  type StartMethod,
+} from "node-multiprocessing";
 
 const { Process } = getContext(process.argv[2] as StartMethod);
 const started: AProcess[] = [];

