@@ -181,4 +181,7 @@ if (process.argv.includes("--check")) {
   writeFileSync(page, text);
   console.log(`docs/api.md: ${described.length} names`);
 }
-if (undocumented.length > 0) console.error(`without a doc comment: ${undocumented.join(", ")}`);
+if (undocumented.length > 0) {
+  console.error(`without a doc comment: ${undocumented.join(", ")}`);
+  if (process.argv.includes("--check")) process.exitCode = 1;
+}

@@ -26,14 +26,23 @@ export interface Context extends Omit<ContextOfProcesses, "getContext"> {
   readonly Pool: typeof Pool;
   /** Its workers start by this context's method, unless its options name one. */
   readonly ProcessPoolExecutor: typeof ProcessPoolExecutor;
+  /** The same as at the top level. */
   readonly ShareableList: typeof ShareableList;
+  /** The same as at the top level. */
   readonly SharedArray: typeof SharedArray;
+  /** The same as at the top level. */
   readonly SharedMemory: typeof SharedMemory;
+  /** The same as at the top level. */
   readonly SharedValue: typeof SharedValue;
+  /** The same as at the top level; here as Python's contexts have it. */
   readonly TimeoutError: typeof TimeoutError;
+  /** The same as at the top level. */
   readonly getpid: typeof getpid;
+  /** The same as at the top level. */
   readonly getppid: typeof getppid;
+  /** The same as at the top level: all contexts share the fork server. */
   readonly setForkserverPreload: typeof setForkserverPreload;
+  /** The same as at the top level. */
   getContext: typeof getContext;
 }
 

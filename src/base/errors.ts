@@ -36,10 +36,15 @@ export type ErrorCode =
 /** What is known beside the message. A field that is not known is left out. */
 export interface ErrorFacts {
   readonly code?: ErrorCode;
+  /** The error behind it, if there is one. */
   readonly cause?: unknown;
+  /** Of the process concerned. */
   readonly pid?: number | undefined;
+  /** As `Process.exitCode`: minus the signal's number where a signal ended it. */
   readonly exitCode?: number | null | undefined;
+  /** The signal that ended it; null where it exited. */
   readonly signalCode?: NodeJS.Signals | null | undefined;
+  /** Of the pool's task concerned: `Task.id`. */
   readonly taskId?: number | undefined;
 }
 
@@ -48,9 +53,13 @@ export class MultiprocessingError extends Error {
   override name = "MultiprocessingError";
   /** Stable across versions: test this, not the message. */
   readonly code: ErrorCode;
+  /** Of the process concerned. */
   declare readonly pid?: number;
+  /** As `Process.exitCode`: minus the signal's number where a signal ended it. */
   declare readonly exitCode?: number | null;
+  /** The signal that ended it; null where it exited. */
   declare readonly signalCode?: NodeJS.Signals | null;
+  /** Of the pool's task concerned: `Task.id`. */
   declare readonly taskId?: number;
 
   constructor(message: string, facts: ErrorFacts & { readonly code: ErrorCode }) {

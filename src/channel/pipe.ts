@@ -8,6 +8,7 @@ import "./channel-kinds.ts";
 import { makeConnection, type Connection } from "./connection.ts";
 import { makePipe } from "./port.ts";
 
+/** What `Pipe()` takes. */
 export interface PipeOptions {
   /** False: the first end only receives, the second one only sends. @default true */
   readonly duplex?: boolean;

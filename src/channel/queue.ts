@@ -33,6 +33,7 @@ import {
 import { makeQueueMemory, mostBytes, queueBytes, QueueMemory, type Refusal } from "./queue-memory.ts";
 import { spin } from "./spin.ts";
 
+/** What queues take. */
 export interface QueueOptions {
   /** How many items may be in it; 0 or less: any number. A whole number. @default 0 */
   readonly maxSize?: number;
@@ -40,13 +41,17 @@ export interface QueueOptions {
   readonly maxBytes?: number;
 }
 
+/** A queue at one moment. */
 export interface QueueStatistics {
   /** Items that are in it. */
   readonly size: number;
   /** Bytes of these items. */
   readonly bytes: number;
+  /** Items that may be in it; 0: any number. */
   readonly maxSize: number;
+  /** Bytes that its items may have together. */
   readonly maxBytes: number;
+  /** Some process has called `close()`. */
   readonly closed: boolean;
 }
 
@@ -218,6 +223,7 @@ export class Queue<T = unknown> {
     return this.memory.count;
   }
 
+  /** Nothing is in it at this moment. */
   get isEmpty(): boolean {
     return this.memory.count === 0;
   }

@@ -29,6 +29,7 @@ export class SimpleQueue<T = unknown> {
     return this.queue.get(options);
   }
 
+  /** Nothing is in it at this moment. */
   get isEmpty(): boolean {
     return this.queue.isEmpty;
   }

@@ -20,6 +20,8 @@ export interface ShutdownOptions {
 }
 
 /**
+ * A pool in the words of Python's `concurrent.futures`.
+ *
  * @example
  * await using executor = new ProcessPoolExecutor(4);
  * const future = executor.submit(resize, "a.png", 200);

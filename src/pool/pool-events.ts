@@ -9,20 +9,31 @@ import { channel, type Channel } from "node:diagnostics_channel";
 /** `node-multiprocessing:pool:task:queued` and so on; each message is a `TaskEvent` or a `WorkerEvent`. */
 const named = (what: string): Channel => channel(`node-multiprocessing:pool:${what}`);
 
+/** The message of `node-multiprocessing:pool:task:queued`, `:started`, `:done` and `:failed`. */
 export interface TaskEvent {
+  /** The pool's name. */
   readonly pool: string;
+  /** As `Task.id`. */
   readonly taskId: number;
+  /** The name of the function that was submitted. */
   readonly functionName: string;
   /** Undefined while it is queued. */
   readonly pid?: number | undefined;
+  /** What it rejected with; of `task:failed` only. */
   readonly error?: unknown;
 }
 
+/** The message of `node-multiprocessing:pool:worker:started` and `:ended`. */
 export interface WorkerEvent {
+  /** The pool's name. */
   readonly pool: string;
+  /** From 1; it passes to the worker's replacement. */
   readonly workerId: number;
+  /** Undefined where it could not be started. */
   readonly pid: number | undefined;
+  /** As `Process.exitCode`; of `worker:ended` only. */
   readonly exitCode?: number;
+  /** The signal that ended it; of `worker:ended` only. */
   readonly signalCode?: NodeJS.Signals | null;
   /** Why the pool replaced it, where it did: "memory", "tasks". */
   readonly reason?: string | undefined;

@@ -13,6 +13,7 @@ import type { StartMethod } from "../process/launcher.ts";
 import type { Target, TargetArguments } from "../process/process-options.ts";
 import type { ProgressOption } from "./progress.ts";
 
+/** What a Pool takes beside the number of its workers. */
 export interface PoolOptions<I extends Target = Target> {
   /** Runs once in each worker before its first task; what it returns is `currentTask().state`. @default none */
   readonly initializer?: I | undefined;
@@ -38,6 +39,7 @@ export interface PoolOptions<I extends Target = Target> {
   readonly name?: string | undefined;
 }
 
+/** What `submit` and `apply` take beside a function and its arguments. */
 export interface TaskOptions {
   /** Milliseconds that the task may run, from its start. @default no limit */
   readonly timeoutMs?: number | undefined;
@@ -47,6 +49,7 @@ export interface TaskOptions {
   readonly priority?: number | undefined;
 }
 
+/** What `map` and `starmap` take beside a function and its items. `timeoutMs` is of each task, from its start. */
 export interface MapOptions extends TaskOptions {
   /** Items that travel together; "auto": many short ones, long ones alone. @default "auto" */
   readonly chunkSize?: number | "auto" | undefined;
@@ -56,6 +59,7 @@ export interface MapOptions extends TaskOptions {
   readonly progress?: ProgressOption | undefined;
 }
 
+/** What `imap` and `imapUnordered` take beside a function and its items. */
 export interface ImapOptions extends MapOptions {
   /** Items read ahead of the results that were taken; 1 or more. @default 4 × workers × chunk, at most 1024 */
   readonly buffer?: number | undefined;

@@ -10,17 +10,23 @@ import type { Worker, WorkerState } from "./worker.ts";
 
 /** Milliseconds that half, nine tenths and all but a hundredth do not exceed; undefined while there are none. */
 export interface Percentiles {
+  /** The median. */
   readonly p50: number | undefined;
+  /** Nine tenths are not above it. */
   readonly p90: number | undefined;
+  /** All but a hundredth are not above it. */
   readonly p99: number | undefined;
 }
 
+/** A worker at one moment. */
 export interface WorkerStatistics {
   /** From 1; it passes to the worker's replacement. */
   readonly id: number;
   /** Undefined while it is being started. */
   readonly pid: number | undefined;
+  /** What it is doing. */
   readonly state: WorkerState;
+  /** Tasks that it has ended, well or not, since it was started. */
   readonly tasksDone: number;
   /** The share of its life in which it had tasks, 0 to 1. */
   readonly busyShare: number;
@@ -30,16 +36,22 @@ export interface WorkerStatistics {
   readonly restarts: number;
 }
 
+/** A pool at one moment; counts are since it was made. */
 export interface PoolStatistics {
   readonly name: string;
+  /** An entry for each worker, those that are being started included. */
   readonly workers: readonly WorkerStatistics[];
   /** Waiting for a worker, as far as is known: an iterable's items are not, before they are read. */
   readonly queued: number;
   /** Handed to workers. */
   readonly running: number;
+  /** Tasks that have succeeded. */
   readonly done: number;
+  /** Tasks that have failed. */
   readonly failed: number;
+  /** Tasks that were cancelled. */
   readonly cancelled: number;
+  /** Tries that followed the death of a worker. */
   readonly retried: number;
   /** From submission to start, in milliseconds. */
   readonly waitMs: Percentiles;

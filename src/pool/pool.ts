@@ -46,6 +46,8 @@ interface MapCall {
 }
 
 /**
+ * Worker processes that run any function. One that dies is replaced, and only the task that it was running fails.
+ *
  * @example
  * await using pool = new Pool();
  * const sizes = await pool.map((file: string) => statSync(file).size, files);

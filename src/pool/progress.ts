@@ -6,11 +6,15 @@
  */
 import type { ProgressBar } from "./progress-bar.ts";
 
+/** How far a map is. */
 export interface Progress {
+  /** Tasks that have succeeded. */
   readonly done: number;
+  /** Tasks that have failed. */
   readonly failed: number;
   /** Undefined while the input's length is not known. */
   readonly total: number | undefined;
+  /** Milliseconds since the map began. */
   readonly elapsedMs: number;
   /** Tasks a second, since the beginning. */
   readonly ratePerSecond: number;
@@ -20,6 +24,7 @@ export interface Progress {
   readonly ended: boolean;
 }
 
+/** How to show it. */
 export interface ProgressOptions {
   /** Before the bar. @default the function's name */
   readonly label?: string | undefined;
@@ -31,6 +36,7 @@ export interface ProgressOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
+/** `true`: a bar where stderr is a terminal. A function is told each change instead. */
 export type ProgressOption = boolean | ProgressOptions | ((progress: Progress) => void);
 
 const everyMs = 100;

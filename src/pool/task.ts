@@ -8,6 +8,7 @@ import type { Put } from "../channel/large-buffers.ts";
 import type { NearStack } from "../process/stacks.ts";
 import type { PoolFunction } from "./function-table.ts";
 
+/** Where a task is on its way; the last three are its ends. */
 export type TaskState = "queued" | "running" | "done" | "failed" | "cancelled";
 
 /** What the pool knows of a task; `Task` shows it. */
@@ -122,6 +123,7 @@ export class Task<R> extends Promise<R> {
     return this.#call.id;
   }
 
+  /** "running" once the worker has begun it; before that "queued", though a worker may have it already. */
   get state(): TaskState {
     const { state, hasBegun } = this.#call;
     return state === "running" && !hasBegun ? "queued" : state;

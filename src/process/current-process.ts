@@ -6,9 +6,13 @@
 import { inspect } from "node:util";
 import { inspectCustom } from "../base/inspect.ts";
 
+/** What `currentProcess()` gives: in a child, the Process that it is. */
 export interface CurrentProcess {
+  /** "MainProcess" in the root. May be changed; log and text form show it. */
   name: string;
+  /** Whether it was started as a daemon; false in the root. */
   readonly daemon: boolean;
+  /** `process.pid`. */
   readonly pid: number | undefined;
   toString(): string;
 }

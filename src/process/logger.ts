@@ -33,6 +33,7 @@ export class Logger {
     settings = { ...settings, level: levelNumber(level) };
   }
 
+  /** Whether a message of that level would be written. */
   isEnabledFor(level: LogLevel): boolean {
     return settings.toStderr && levelNumber(level) >= settings.level;
   }
@@ -45,18 +46,22 @@ export class Logger {
     writeToStderr(`[${name}/${currentProcess().name}] ${message}\n`);
   }
 
+  /** As `log("DEBUG", message)`. */
   debug(message: string): void {
     this.log("DEBUG", message);
   }
 
+  /** As `log("INFO", message)`. */
   info(message: string): void {
     this.log("INFO", message);
   }
 
+  /** As `log("WARNING", message)`. */
   warning(message: string): void {
     this.log("WARNING", message);
   }
 
+  /** As `log("ERROR", message)`. */
   error(message: string): void {
     this.log("ERROR", message);
   }

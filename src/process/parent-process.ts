@@ -16,8 +16,10 @@ import { currentIdentity } from "./identity.ts";
  */
 const lookEveryMs = 50;
 
+/** What `parentProcess()` gives. */
 export class ParentProcess {
   readonly name: string;
+  /** Of the process that started this one, whatever the start method. */
   readonly pid: number;
   readonly #mark: ProcessMark;
 
@@ -28,6 +30,7 @@ export class ParentProcess {
     this.#mark = mark;
   }
 
+  /** Whether it still runs: another process that has got its pid since is not taken for it. */
   isAlive(): boolean {
     return isRunning(this.#mark);
   }

@@ -67,6 +67,7 @@ export interface ProcessSettings {
   readonly stdio?: "inherit" | "ignore" | "pipe" | undefined;
 }
 
+/** What `new Process()` takes: settings, a target, and the target's arguments, typed from it. */
 export type ProcessOptions<F extends Target = Target> = ProcessSettings & {
   /** The function that runs in the other process. Omitted by subclasses that override `run()`. */
   readonly target?: F | undefined;

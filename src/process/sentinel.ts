@@ -6,6 +6,7 @@
 import { waitable, type Waitable } from "../base/waitable.ts";
 import type { Supervision } from "./supervision.ts";
 
+/** `Process.sentinel`: ready in `wait()` once the process has ended. */
 export class ProcessSentinel {
   readonly #name: string;
   readonly #supervision: Supervision;

@@ -37,6 +37,7 @@ import { registerShared } from "./shared-kind.ts";
 import { makeSmallRange } from "./small-range.ts";
 import { waitFor, waitForSync, wake } from "./wait-queue.ts";
 
+/** What a Barrier takes beside the number of its parties. */
 export interface BarrierOptions {
   /** Called by one party when all have arrived, before any passes. If it throws, the barrier breaks. @default none */
   readonly action?: (() => unknown) | undefined;

@@ -30,6 +30,7 @@ const wordsPerPage = pageBytes / 4;
 /** Up to so many, looking at all is as quick as to ask where to look. Arbitrary. */
 const fewPermits = 64;
 
+/** A bounded semaphore at one moment. */
 export interface BoundedSemaphoreStatistics extends SemaphoreStatistics {
   /** How many permits there are. */
   readonly bound: number;

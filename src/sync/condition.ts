@@ -35,7 +35,9 @@ import { registerShared } from "./shared-kind.ts";
 import { makeSmallRange } from "./small-range.ts";
 import { keepRecord, waitFor, waitForSync } from "./wait-queue.ts";
 
+/** A condition at one moment. */
 export interface ConditionStatistics {
+  /** Whether anybody holds its lock. */
   readonly locked: boolean;
   /** How many waits, in all processes, have not been notified yet. */
   readonly waiting: number;
@@ -78,22 +80,27 @@ export class Condition {
     this.#lock = isLock ? given : (undefined as never);
   }
 
+  /** Acquires its lock: as `Lock.acquire`. */
   acquire(options?: WaitOptions): Promise<Guard> {
     return this.#lock.acquire(options);
   }
 
+  /** Acquires its lock if that is free: as `Lock.tryAcquire`. */
   tryAcquire(): Guard | undefined {
     return this.#lock.tryAcquire();
   }
 
+  /** Acquires its lock, blocking the thread: as `Lock.acquireSync`. */
   acquireSync(options?: SyncWaitOptions): Guard {
     return this.#lock.acquireSync(options);
   }
 
+  /** Holds its lock while `work` runs: as `Lock.withLock`. */
   withLock<T>(work: (guard: Guard) => T | PromiseLike<T>, options?: WaitOptions): Promise<T> {
     return this.#lock.withLock(work, options);
   }
 
+  /** Releases its lock: as `Lock.release`. */
   release(): void {
     this.#lock.release();
   }

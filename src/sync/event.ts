@@ -15,7 +15,9 @@ import { registerShared } from "./shared-kind.ts";
 import { makeSmallRange } from "./small-range.ts";
 import { countWaiting, waitFor, waitForSync, wake } from "./wait-queue.ts";
 
+/** An event at one moment. */
 export interface EventStatistics {
+  /** As `Event.isSet()`. */
   readonly isSet: boolean;
   /** How many processes wait for it. */
   readonly waitingProcesses: number;
@@ -45,6 +47,7 @@ export class Event {
     this.#spot = base + objectWord.spot;
   }
 
+  /** Whether the flag is set. */
   isSet(): boolean {
     return (Atomics.load(this.#words, this.#sets) & 1) === 1;
   }

@@ -14,6 +14,7 @@ import { registerShared } from "./shared-kind.ts";
 import { makeSmallRange } from "./small-range.ts";
 import { countWaiting } from "./wait-queue.ts";
 
+/** A lock at one moment. */
 export interface LockStatistics extends OwnerState {
   /** How many processes wait for it. */
   readonly waitingProcesses: number;

@@ -24,6 +24,7 @@ const lookAgainMs = 1;
 export const notTaken = -1;
 
 export interface OwnerState {
+  /** Somebody holds it. */
   readonly locked: boolean;
   /** The pid of the process that holds it. */
   readonly ownerPid: number | undefined;

@@ -15,6 +15,7 @@ import { registerShared } from "./shared-kind.ts";
 import { makeSmallRange } from "./small-range.ts";
 import { countWaiting } from "./wait-queue.ts";
 
+/** A reentrant lock at one moment. */
 export interface RLockStatistics extends LockStatistics {
   /** How often this process has acquired it and not released it yet. */
   readonly count: number;

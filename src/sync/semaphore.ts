@@ -23,6 +23,7 @@ import { countWaiting, oldest, waitsAt, wake, wakeFound } from "./wait-queue.ts"
 /** As Python's on most systems. */
 export const mostPermits: number = 2 ** 31 - 1;
 
+/** A semaphore at one moment. */
 export interface SemaphoreStatistics {
   /** How many permits are free. */
   readonly value: number;

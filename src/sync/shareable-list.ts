@@ -17,6 +17,7 @@ import { SharedMemory } from "./shared-memory.ts";
 
 export type { ShareableValue } from "./shareable-slots.ts";
 
+/** What a ShareableList takes beside its elements. */
 export interface ShareableListOptions {
   /** Of the segment; as for `SharedMemory.create`. @default one is made up */
   readonly name?: string | undefined;
@@ -81,6 +82,7 @@ export class ShareableList implements Iterable<ShareableValue>, AsyncDisposable,
     return this.#laid.shm;
   }
 
+  /** How many elements it has; it never changes. */
   get length(): number {
     return this.#laid.length;
   }
@@ -135,6 +137,7 @@ export class ShareableList implements Iterable<ShareableValue>, AsyncDisposable,
     return found;
   }
 
+  /** The first place where it stands, or -1. */
   indexOf(value: ShareableValue): number {
     for (let index = 0; index < this.length; index++) if (same(this.get(index), value)) return index;
     return -1;

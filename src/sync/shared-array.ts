@@ -40,6 +40,7 @@ export type TypedArray =
 /** The class of such an array. */
 export interface TypedArrayConstructor<A = TypedArray> {
   readonly name: string;
+  /** Bytes of one element. */
   readonly BYTES_PER_ELEMENT: number;
   new (buffer: ArrayBuffer, byteOffset?: number, length?: number): A;
 }
@@ -130,6 +131,7 @@ export class SharedArray<A extends TypedArray = TypedArray> implements AsyncDisp
     return this.#array.length;
   }
 
+  /** Bytes of all elements together. */
   get byteLength(): number {
     return this.#array.byteLength;
   }

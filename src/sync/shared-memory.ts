@@ -13,6 +13,7 @@ import { looksLikeFamilys } from "../host/family-names.ts";
 import { createSegment, NamedSegment, openSegment, unlinkSegment } from "../memory/named-segment.ts";
 import { registerKind } from "../wire/kinds.ts";
 
+/** What `SharedMemory.create()` takes. */
 export interface SharedMemoryOptions {
   /** From 1 to 253 bytes, without a slash; may not begin as the library's own names do. @default one is made up */
   readonly name?: string | undefined;

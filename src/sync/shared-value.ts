@@ -45,6 +45,7 @@ export type { IntegerKind, SharedValueKind, ValueOf } from "./value-forms.ts";
  * await total.update((sum) => sum + 0.5);
  */
 export class SharedValue<K extends SharedValueKind = SharedValueKind> {
+  /** What it was made as. */
   readonly kind: K;
   readonly #words: Int32Array;
   readonly #base: number;

@@ -7,6 +7,7 @@ import { invalidArgument } from "../base/errors.ts";
 import { shown } from "../base/options.ts";
 import { bitsOf, floatOf } from "./float-bits.ts";
 
+/** What a SharedValue can be: integers of 32 or 64 bits, a double, a boolean. */
 export type SharedValueKind = "int32" | "uint32" | "int64" | "float64" | "bool";
 export type IntegerKind = "int32" | "uint32" | "int64";
 
