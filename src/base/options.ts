@@ -47,6 +47,14 @@ export function checkMilliseconds(call: string, option: string, value: unknown):
   return Math.max(0, value);
 }
 
+/** @throws {MultiprocessingError} ERR_MP_INVALID_ARGUMENT */
+export function checkFunction(call: string, value: unknown): asserts value is (...args: never[]) => unknown {
+  if (typeof value === "function") return;
+  throw invalidArgument(
+    `${call} takes a function; received ${shown(value)}\n  do this:  pass the function itself, not the result of calling it`,
+  );
+}
+
 export function checkBoolean(call: string, option: string, value: unknown): void {
   if (value !== undefined && typeof value !== "boolean") {
     throw invalidArgument(`${call}: ${option} must be true or false; received ${shown(value)}`);

@@ -147,7 +147,7 @@ export class Engine implements CrewOwner, JobOwner, AnswersOwner {
     job.begin(
       inputOf(
         items,
-        () => this.wake(job),
+        () => job.inputChanged(),
         () => Math.min(asyncAhead, sink.room(job.itemsRead)),
       ),
     );

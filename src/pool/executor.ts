@@ -9,7 +9,7 @@ import type { Target } from "../process/process-options.ts";
 import { takeNearStack } from "../process/stacks.ts";
 import { Pool } from "./pool.ts";
 import type { PoolOptions } from "./pool-options.ts";
-import type { Items } from "./task-input.ts";
+import { checkItems, type Items } from "./task-input.ts";
 import type { Task } from "./task.ts";
 
 export interface ShutdownOptions {
@@ -84,12 +84,19 @@ export class ProcessPoolExecutor implements AsyncDisposable {
 }
 
 function zip(lists: readonly Items<unknown>[]): Items<readonly unknown[]> {
-  if (lists.length === 0) throw invalidArgument("ProcessPoolExecutor.map() takes a function and at least one iterable");
   const isAsync = lists.some((list) => !(Symbol.iterator in Object(list)));
   return isAsync ? zipAsync(lists) : zipSync(lists as readonly Iterable<unknown>[]);
 }
 
+/** Checked at the first item, so that the call itself never throws. */
+function checkLists(lists: readonly unknown[]): void {
+  const call = "ProcessPoolExecutor.map()";
+  if (lists.length === 0) throw invalidArgument(`${call} takes a function and at least one iterable`);
+  for (const list of lists) checkItems(call, list);
+}
+
 function* zipSync(lists: readonly Iterable<unknown>[]): Generator<readonly unknown[]> {
+  checkLists(lists);
   const iterators = lists.map((list) => list[Symbol.iterator]());
   try {
     for (;;) {
@@ -103,6 +110,7 @@ function* zipSync(lists: readonly Iterable<unknown>[]): Generator<readonly unkno
 }
 
 async function* zipAsync(lists: readonly Items<unknown>[]): AsyncGenerator<readonly unknown[]> {
+  checkLists(lists);
   const iterators = lists.map((list) =>
     Symbol.asyncIterator in list ? list[Symbol.asyncIterator]() : list[Symbol.iterator](),
   );

@@ -6,6 +6,8 @@
  * interest nothing more is handed out.
  * Leaves to others: which worker (`engine.ts`), how many at once (`chunk-size.ts`), what becomes of results (the sink).
  */
+import { invalidArgument } from "../base/errors.ts";
+import { shown } from "../base/options.ts";
 import { addStackBelow, type NearStack } from "../process/stacks.ts";
 import { chunkSize, smoothedMs } from "./chunk-size.ts";
 import type { PoolFunction } from "./function-table.ts";
@@ -109,6 +111,14 @@ export class MapJob {
     this.#finishIfDone();
   }
 
+  /** An input that is read ahead has something, or has ended. */
+  inputChanged(): void {
+    if (this.isOver) return;
+    if (this.#input.isExhausted && this.#input.failure !== undefined) this.#inputFailed(this.#input.failure.error);
+    this.#owner.wake(this);
+    this.#finishIfDone();
+  }
+
   get itemsRead(): number {
     return this.#read;
   }
@@ -197,6 +207,7 @@ export class MapJob {
     const { call, spread } = this.settings;
     const root = spread ? `the arguments of ${call}` : `the items of ${call}`;
     try {
+      if (spread) checkRows(call, piece);
       return pack(piece.items, partsOptions({ root }));
     } catch (error) {
       if (piece.items.length === 1) {
@@ -311,4 +322,13 @@ export class MapJob {
 
 function cut({ start, items, firstTaskId, careful }: Piece, from: number, to: number): Piece {
   return { start: start + from, items: items.slice(from, to), firstTaskId: firstTaskId + from, careful };
+}
+
+/** @throws {MultiprocessingError} ERR_MP_INVALID_ARGUMENT for an item that is no list of arguments. */
+function checkRows(call: string, { items, start }: Piece): void {
+  const wrong = items.findIndex((item) => !Array.isArray(item) && !(Symbol.iterator in Object(item)));
+  if (wrong < 0) return;
+  throw invalidArgument(
+    `${call} takes lists of arguments; item ${start + wrong} is ${shown(items[wrong])}\n  do this:  [${shown(items[wrong])}], or map()`,
+  );
 }

@@ -6,7 +6,7 @@
  * Leaves to others: everything behind the calls (`engine.ts`).
  */
 import { ClosedError, invalidArgument } from "../base/errors.ts";
-import { checkWaitOptions, shown, type WaitOptions } from "../base/options.ts";
+import { checkFunction, checkWaitOptions, shown, type WaitOptions } from "../base/options.ts";
 import type { Target } from "../process/process-options.ts";
 import { takeNearStack, type NearStack } from "../process/stacks.ts";
 import { registerKind } from "../wire/kinds.ts";
@@ -27,7 +27,7 @@ import {
 } from "./pool-options.ts";
 import { workerStatistics, type PoolStatistics } from "./pool-statistics.ts";
 import { ProgressReporter } from "./progress.ts";
-import type { Items } from "./task-input.ts";
+import { checkItems, type Items } from "./task-input.ts";
 import type { Task } from "./task.ts";
 
 /** A pool that nobody can reach any more ends when its tasks are done. */
@@ -292,19 +292,6 @@ function automaticChunk(job: MapJob | undefined, workers: number): number {
   const taskMs = job?.settings.fn.timing.taskMs;
   const largest = Math.max(1, Math.floor(largestBuffer / (chunksInBuffer * workers)));
   return chunkSize({ taskMs, remaining: undefined, workers, largest });
-}
-
-function checkFunction(call: string, fn: unknown): asserts fn is Target {
-  if (typeof fn === "function") return;
-  throw invalidArgument(
-    `${call} takes a function; received ${shown(fn)}\n  do this:  pass the function itself, not the result of calling it`,
-  );
-}
-
-function checkItems(call: string, items: unknown): asserts items is Items<unknown> {
-  const iterable = (typeof items === "object" && items !== null) || typeof items === "string";
-  if (iterable && (Symbol.iterator in Object(items) || Symbol.asyncIterator in Object(items))) return;
-  throw invalidArgument(`${call} takes an array, an iterable or an async iterable of items; received ${shown(items)}`);
 }
 
 registerKind({

@@ -5,7 +5,17 @@
  * Guarantees: an iterator that is not read to its end is told so (`return()`), once.
  */
 
+import { invalidArgument } from "../base/errors.ts";
+import { shown } from "../base/options.ts";
+
 export type Items<T> = Iterable<T> | AsyncIterable<T>;
+
+/** @throws {MultiprocessingError} ERR_MP_INVALID_ARGUMENT */
+export function checkItems(call: string, items: unknown): asserts items is Items<unknown> {
+  const iterable = (typeof items === "object" && items !== null) || typeof items === "string";
+  if (iterable && (Symbol.iterator in Object(items) || Symbol.asyncIterator in Object(items))) return;
+  throw invalidArgument(`${call} takes an array, an iterable or an async iterable of items; received ${shown(items)}`);
+}
 
 export interface TaskInput {
   /** Items not read yet; undefined when nobody knows. */

@@ -7,7 +7,7 @@
  * Leaves to others: what it means to have it (`lock.ts`, `rlock.ts`, `semaphore.ts`).
  */
 import { nextTurn, turnIsDue } from "../base/turn.ts";
-import { checkMilliseconds, checkOptions, checkWaitOptions, type WaitOptions } from "../base/options.ts";
+import { checkFunction, checkMilliseconds, checkOptions, checkWaitOptions, type WaitOptions } from "../base/options.ts";
 import { beforeBlocking } from "./before-blocking.ts";
 import type { Guard } from "./guard.ts";
 import { waitFor, waitForSync } from "./wait-queue.ts";
@@ -80,6 +80,7 @@ export abstract class Acquirable {
    * @returns what `work` returns or resolves to
    */
   async withLock<T>(work: (guard: Guard) => T | PromiseLike<T>, options?: WaitOptions): Promise<T> {
+    checkFunction(`${this.kindName}.withLock()`, work);
     const guard = await this.acquire(options);
     try {
       return await work(guard);

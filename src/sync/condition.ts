@@ -14,7 +14,14 @@
  * own affair: those that came first.
  */
 import { invalidArgument, invalidState, TimeoutError } from "../base/errors.ts";
-import { checkMilliseconds, checkOptions, checkWaitOptions, shown, type WaitOptions } from "../base/options.ts";
+import {
+  checkFunction,
+  checkMilliseconds,
+  checkOptions,
+  checkWaitOptions,
+  shown,
+  type WaitOptions,
+} from "../base/options.ts";
 import type { Range } from "../memory/arena.ts";
 import { objectKind, objectWord } from "../memory/layout.ts";
 import type { SyncWaitOptions } from "./acquirable.ts";
@@ -162,6 +169,7 @@ export class Condition {
    * @returns what `predicate` returned at last, which is not true only when `timeoutMs` have passed
    */
   async waitFor<T>(predicate: () => T | PromiseLike<T>, options?: WaitOptions): Promise<T> {
+    checkFunction("Condition.waitFor()", predicate);
     const limits = checkWaitOptions("Condition.waitFor()", options);
     this.#checkHeld("waitFor()");
     const until = limits.timeoutMs === undefined ? Infinity : performance.now() + limits.timeoutMs;
@@ -175,6 +183,7 @@ export class Condition {
 
   /** The same, blocking this thread. */
   waitForSync<T>(predicate: () => T, options?: SyncWaitOptions): T {
+    checkFunction("Condition.waitForSync()", predicate);
     checkOptions("Condition.waitForSync()", options, ["timeoutMs"]);
     const timeoutMs = checkMilliseconds("Condition.waitForSync()", "timeoutMs", options?.timeoutMs);
     this.#checkHeld("waitForSync()");

@@ -11,7 +11,7 @@
  * double.
  */
 import { inspectCustom } from "../base/inspect.ts";
-import type { WaitOptions } from "../base/options.ts";
+import { checkFunction, type WaitOptions } from "../base/options.ts";
 import { view, type Range } from "../memory/arena.ts";
 import { hold, keep } from "../memory/holdings.ts";
 import { dataWord, objectKind, objectWord, valueWord } from "../memory/layout.ts";
@@ -131,6 +131,7 @@ export class SharedValue<K extends SharedValueKind = SharedValueKind> {
     change: (value: ValueOf<K>) => ValueOf<K> | PromiseLike<ValueOf<K>>,
     options?: WaitOptions,
   ): Promise<ValueOf<K>> {
+    checkFunction("SharedValue.update()", change);
     return this.lock.withLock(async () => {
       for (;;) {
         const before = Atomics.load(this.#cells, this.#at);

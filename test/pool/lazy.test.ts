@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { after, before, test } from "node:test";
-import { Pool, type Progress, type TaskEvent } from "#src/index.js";
+import { Pool, ProcessPoolExecutor, type Progress, type TaskEvent } from "#src/index.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -90,6 +90,62 @@ test("an input that throws: map rejects with it, imap gives what came before and
     assert.deepEqual(seen, [10, 20]);
   }
   assert.equal(await pool.submit(() => "goes on"), "goes on");
+});
+
+test("an async input that ends, or throws, when all before it is done: at once, later, with and without items", async () => {
+  const channel = "node-multiprocessing:pool:task:done";
+  const nextDone = async (): Promise<void> => {
+    await new Promise<void>((resolve) => {
+      const told = (): void => {
+        unsubscribe(channel, told);
+        resolve();
+      };
+      subscribe(channel, told);
+    });
+    await new Promise((resolve) => setImmediate(resolve)); // What follows from it has been seen to.
+  };
+  const collect = async (results: AsyncIterable<number>): Promise<number[]> => {
+    const seen: number[] = [];
+    for await (const x of results) seen.push(x);
+    return seen;
+  };
+  const same = (n: number): number => n;
+  const calls = [
+    (input: AsyncIterable<number>) => pool.map(same, input),
+    (input: AsyncIterable<number>) => collect(pool.imap(same, input)),
+    (input: AsyncIterable<number>) => collect(pool.imapUnordered(same, input)),
+  ];
+  for (const call of calls) {
+    for (const items of [[], [1]]) {
+      for (const failure of [undefined, new Error("input")]) {
+        for (const isLate of [false, true]) {
+          const input = async function* (): AsyncGenerator<number> {
+            const done = nextDone();
+            yield* items;
+            if (items.length === 0) void pool.submit(() => {});
+            if (isLate) await done;
+            if (failure !== undefined) throw failure;
+          };
+          if (failure === undefined) assert.deepEqual(await call(input()), items);
+          else await assert.rejects(call(input()), failure);
+        }
+      }
+    }
+  }
+});
+
+test("what is no list of arguments, or no iterable, is refused with its place, and nothing waits", async () => {
+  const refused = { code: "ERR_MP_INVALID_ARGUMENT" };
+  const rows = [[1], 2] as [number][]; // As who has no types would.
+  await assert.rejects(
+    pool.starmap((a: number) => a, rows),
+    { ...refused, message: /item 1 is 2/ },
+  );
+  const executor = new ProcessPoolExecutor(1);
+  for (const lists of [[], [1], [[1, 2], null]] as never[][]) {
+    await assert.rejects(executor.map((a: number) => a, ...(lists as unknown as [number[]])).next(), refused);
+  }
+  await executor.shutdown();
 });
 
 test("imap: an error ends the loop at its place; with collect the others come first, then an AggregateError", async () => {

@@ -1,7 +1,7 @@
 /** Lock: the scenarios of CPython's _TestLock, and what holds beyond them when a holder dies. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Lock, type Guard } from "#src/index.js";
+import { Condition, Lock, SharedValue, type Guard } from "#src/index.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
 import { forEachStartMethod } from "../support/methods.ts";
 import { joinSharedWords, makeSharedWords, reaches } from "../support/shared-words.ts";
@@ -97,6 +97,16 @@ describe("Lock, in one process", () => {
       lock.release();
     }
     assert.ok(fired);
+  });
+
+  test("what is no function is refused before anything is held", async () => {
+    const lock = new Lock();
+    const refused = { code: "ERR_MP_INVALID_ARGUMENT", message: /takes a function; received 1/ };
+    const nothing = 1 as never;
+    using _ = await lock.acquire();
+    await assert.rejects(lock.withLock(nothing), refused);
+    await assert.rejects(new Condition(lock).waitFor(nothing), refused);
+    await assert.rejects(new SharedValue("int32", 0).update(nothing), refused);
   });
 
   test("wrong options are refused, and nothing is held", async () => {
