@@ -1,28 +1,26 @@
 /**
- * A function or class by value: its text and the variables it uses, into a message and out of it.
+ * A function or class by value: its text and the variables it uses, into a message.
  *
- * Runs in: both.
- * Guarantees: the function is there before its variables are read, so that it may reach itself through them; variables
- * that functions of one message share, and one of them assigns, are one variable there too.
+ * Runs in: the process that sends.
+ * Guarantees: variables that functions of one message share, and one of them assigns, are one variable there too.
+ * Leaves to others: out of the message (`read-by-value.ts`), whose two orders must be the same.
  */
 import { types } from "node:util";
-import { noteCopy, describePlace, variablesOf, type AnyFunction, type Captured, type Variable } from "./capture.ts";
-import { classSource, heritageName, keyName, plantName, type ClassSource } from "./class-source.ts";
+import { describePlace, variablesOf, type AnyFunction, type Captured, type Variable } from "./capture.ts";
+import { classSource, type ClassSource } from "./class-source.ts";
 import { inspectPrivate } from "./inspection.ts";
-import type { Decoder, Encoder } from "./kinds.ts";
-import type { ImportBinding } from "./module-tables.ts";
-import { originalAmong, readTags, setTags, writeTags } from "./origin-tags.ts";
-import { readIntegrity, readProperties, writeIntegrity, writeProperties } from "./properties.ts";
-import { importMetaOf, rebuild, type Source } from "./rebuild.ts";
+import type { Encoder } from "./kinds.ts";
+import { writeTags } from "./origin-tags.ts";
+import { writeIntegrity, writeProperties } from "./properties.ts";
 import { sourceForm, type Form, type SourceForm } from "./source-forms.ts";
-import { sourceMapOf, useSourceMap } from "./source-maps.ts";
+import { sourceMapOf } from "./source-maps.ts";
 import { withScopes } from "./shared-variables.ts";
 import { isNode } from "./syntax.ts";
-import { prototypeOfClass, prototypeOfKind, readVariable, writeVariable } from "./variables.ts";
+import { prototypeOfClass, prototypeOfKind, writeVariable } from "./variables.ts";
 
-const forms: readonly Form[] = ["function", "class", "method"];
-const heritages = ["none", "null", "class"] as const;
-/** Both sides' list of the scopes of one message. */
+export const forms: readonly Form[] = ["function", "class", "method"];
+export const heritages = ["none", "null", "class"] as const;
+/** The scopes of one message. */
 const scopeTable = {};
 
 /** The files whose source maps are in the message already. */
@@ -92,7 +90,7 @@ function editedForm(
   let { form } = anatomy;
   let itsClass: ClassSource | undefined;
   if (form.form === "class") {
-    const source = classSource(form, subject);
+    const source = classSource(form, subject, anatomy.copy?.mark);
     if ("why" in source) {
       encoder.refuse({ subject: `the class ${describePlace(subject, anatomy)}`, ...source });
     }
@@ -217,14 +215,6 @@ function ownValue(subject: AnyFunction, key: "name" | "length"): unknown {
   return typeof value === "string" || typeof value === "number" ? value : undefined;
 }
 
-/** @param value null: the original has none of its own */
-function setOwn(made: AnyFunction, key: "name" | "length", value: unknown): void {
-  if (value === null) Reflect.deleteProperty(made, key);
-  else if (value !== undefined && Object.getOwnPropertyDescriptor(made, key)?.value !== value) {
-    Object.defineProperty(made, key, { value, configurable: true });
-  }
-}
-
 /** A `prototype` that the text does not make: put there later, and perhaps shared with others. */
 function isForeignPrototype(subject: AnyFunction, itsClass: ClassSource | undefined): boolean {
   if (itsClass !== undefined || types.isGeneratorFunction(subject)) return false;
@@ -263,119 +253,4 @@ function writeParts(subject: AnyFunction, itsClass: ClassSource | undefined, enc
     for (const key of deleted) encoder.string(key);
   }
   writeIntegrity(subject, encoder);
-}
-
-export function readByValue(decoder: Decoder): object {
-  const tags = readTags(decoder);
-  const text = decoder.string();
-  const file = decoder.string();
-  const map = decoder.string();
-  if (map !== "") useSourceMap(file, map);
-  const line = decoder.uint();
-  const column = decoder.value();
-  const form = forms[decoder.uint()];
-  const strict = decoder.uint() === 1;
-  const name = decoder.value();
-  const parameters = decoder.value();
-  if (form === undefined || typeof column !== "number") decoder.malformed("a function has no form or place");
-  const names = readNames(decoder);
-  const meta = decoder.string();
-  const mark = decoder.string();
-  const shared = readShared(decoder);
-  const heritage = heritages[decoder.uint()];
-  const keys = Array.from({ length: Math.min(decoder.uint(), 10_000) }, () => decoder.value());
-  const outerArguments = decoder.uint() === 1 ? (decoder.value() as unknown[]) : undefined;
-  const ofClass = mark === "" ? [] : [...keys.map((_, at) => keyName(mark, at)), heritageName(mark), plantName(mark)];
-  const plants: ((value: unknown) => void)[] = [];
-  const given = [...ofClass, ...(meta === "" ? [] : [meta])];
-  const values = [
-    ...(mark === "" ? [] : [...keys, function () {}, (plant: (value: unknown) => void) => void plants.push(plant)]),
-    ...(meta === "" ? [] : [importMetaOf(file)]),
-  ];
-  const source: Source = { form, text, file, line, column, strict, names, given };
-  const { made, set } = rebuild(source, values, [...new Set(shared.map(({ scope }) => scope))], outerArguments);
-  const original = decoder.fromChannel ? originalAmong(tags) : undefined;
-  decoder.adopt(original ?? made);
-  setTags(made, tags);
-  if (heritage === "class") inherit(made, decoder.value(), decoder);
-  const bindings = new Map<string, ImportBinding>();
-  for (const [index, each] of names.entries()) set(index, readVariable(each, file, bindings, decoder));
-  for (const { scope, name: sharedName } of shared) {
-    if (decoder.uint() === 1) Reflect.set(scope, sharedName, readVariable(sharedName, file, bindings, decoder));
-  }
-  const planted = decoder.uint();
-  if (planted !== plants.length) decoder.malformed("a class has other private fields than its text");
-  for (const plant of plants) plant(decoder.value());
-  setOwn(made, "name", name);
-  setOwn(made, "length", parameters);
-  readParts(made, decoder);
-  const inScope = new Map(shared.map((each) => [each.name, each.scope]));
-  const parsed = { file, line, column, strict, bindings, shared: inScope, meta };
-  // Read only when it is sent on: most copies never are.
-  noteCopy(made, {
-    ...parsed,
-    get form() {
-      return sourceForm(text)!;
-    },
-  });
-  return original ?? made;
-}
-
-function readNames(decoder: Decoder): string[] {
-  const names: string[] = [];
-  const count = decoder.uint();
-  for (let i = 0; i < count; i++) names.push(decoder.string());
-  return names;
-}
-
-function readShared(decoder: Decoder): { readonly scope: object; readonly name: string }[] {
-  const scopes = decoder.store<object[]>(scopeTable, () => []);
-  const shared: { scope: object; name: string }[] = [];
-  const count = decoder.uint();
-  for (let i = 0; i < count; i++) {
-    const number = decoder.uint();
-    if (number > scopes.length) decoder.malformed("a scope comes out of turn");
-    const scope = (scopes[number] ??= Object.create(null) as object);
-    const name = decoder.string();
-    if (!(name in scope)) Reflect.set(scope, name, undefined);
-    shared.push({ scope, name });
-  }
-  return shared;
-}
-
-/** The placeholder that the class was made with gives way to the class that it extends. */
-function inherit(made: AnyFunction, base: unknown, decoder: Decoder): void {
-  if (typeof base !== "function") decoder.malformed("a class extends what is no class");
-  Object.setPrototypeOf(made, base);
-  Object.setPrototypeOf(
-    (made as unknown as { prototype: object }).prototype,
-    (base as { prototype: object }).prototype,
-  );
-}
-
-function readParts(made: AnyFunction, decoder: Decoder): void {
-  readProperties(made, decoder);
-  const foreign = decoder.uint() === 1;
-  if (foreign) Reflect.set(made, "prototype", decoder.value());
-  const { prototype } = made as { prototype?: unknown };
-  readProperties(!foreign && typeof prototype === "object" && prototype !== null ? prototype : {}, decoder);
-  const ofFunction = decoder.value();
-  const ofPrototype = decoder.value();
-  if (isPrototypeValue(ofFunction)) Object.setPrototypeOf(made, ofFunction);
-  if (isPrototypeValue(ofPrototype) && typeof prototype === "object" && prototype !== null) {
-    Object.setPrototypeOf(prototype, ofPrototype);
-  }
-  for (const holder of [made, prototype]) {
-    for (const key of readNames(decoder))
-      if (typeof holder === "function" || isObject(holder)) Reflect.deleteProperty(holder, key);
-  }
-  readIntegrity(made, decoder);
-}
-
-function isPrototypeValue(value: unknown): value is object | null {
-  return typeof value === "object" || typeof value === "function";
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
 }

@@ -11,11 +11,12 @@ import { isMain, placeOfFunction, type Place } from "./by-reference.ts";
 import { copiedBinding } from "./copied-bindings.ts";
 import { hasNoValueYet } from "./dead-zone.ts";
 import { isPristineGlobal } from "./globals.ts";
-import { immutableNames } from "./immutable-names.ts";
+import { immutableNames, isImmutable } from "./immutable-names.ts";
 import { moduleTables, type ImportBinding } from "./module-tables.ts";
 import type { Refusal } from "./kinds.ts";
 import { hiddenName } from "./peek.ts";
 import { isRequireOf } from "./require-function.ts";
+import type { Access } from "./rebuild.ts";
 import { scriptUrl } from "./scripts.ts";
 import { sourceForm, startOfText, type SourceForm } from "./source-forms.ts";
 import { originalLine } from "./source-maps.ts";
@@ -46,8 +47,23 @@ export interface CopyNotes {
   readonly bindings: ReadonlyMap<string, ImportBinding>;
   /** The name that stands for `import.meta` in the text, or "". */
   readonly meta: string;
+  /** Of a class: see `class-source.ts`. */
+  readonly mark: string;
+  /** Names in the text that are no variables: what stands for parts that were edited out. */
+  readonly given: ReadonlySet<string>;
   /** Scope objects by the names in them. */
   readonly shared: ReadonlyMap<string, object>;
+  readonly text: string;
+  /** Variables of its own, in the order in which `access` knows them. */
+  readonly names: readonly string[];
+  readonly access: Access;
+  readonly privates: readonly PrivateStatic[];
+  readonly outerArguments: readonly unknown[] | undefined;
+}
+
+export interface PrivateStatic {
+  readonly set: (value: unknown) => void;
+  readonly get: () => unknown;
 }
 
 export type Variable =
@@ -69,6 +85,10 @@ const anatomies = new WeakMap<object, Anatomy>();
 /** Notes of a rebuilt function what it was built from. */
 export function noteCopy(copy: object, notes: CopyNotes): void {
   copies.set(copy, notes);
+}
+
+export function copyNotes(copy: object): CopyNotes | undefined {
+  return copies.get(copy);
 }
 
 const toText = Function.prototype.toString;
@@ -210,7 +230,7 @@ export interface Unseen {
 export function variablesOf(subject: AnyFunction, { anatomy, inspected }: Captured): Variable[] | Unseen {
   const found: Variable[] = [];
   for (const name of anatomy.form.surroundings.names) {
-    if (name === "arguments" || name === anatomy.copy?.meta) continue;
+    if (name === "arguments" || anatomy.copy?.given.has(name) === true) continue;
     const binding = anatomy.copy?.bindings.get(name);
     if (binding !== undefined) {
       found.push({ how: "binding", name, binding });
@@ -317,7 +337,10 @@ function scopeOfScript(scriptId: string): object {
 
 const assignments = new Map<string, boolean>();
 
-/** Whether anything in the file assigns the variable, its declaration apart: by its looks, since a mistake only costs speed. */
+/**
+ * Whether anything in the file assigns a variable of that name, its declaration apart: by its looks, which may deceive for
+ * one that is assigned nowhere, but not for one that is; then by the tree.
+ */
 function isAssigned(name: string, file: string): boolean {
   const key = `${file}\n${name}`;
   let assigned = assignments.get(key);
@@ -326,9 +349,9 @@ function isAssigned(name: string, file: string): boolean {
     const word = name.replace(/\$/g, "\\$&");
     const operators = "(?:[-+*/%&|^]|\\*\\*|<<|>>>?|&&|\\|\\||\\?\\?)?=(?![=>])";
     const pattern = new RegExp(
-      `(?:\\+\\+|--)\\s*${word}(?![\\w$])|(?<!(?:let|const|var)\\s+)(?<![\\w$.])${word}\\s*(?:\\+\\+|--|${operators})|[\\[{,]\\s*${word}\\s*[\\]},][^;]*\\]?\\}?\\s*=(?![=>])`,
+      `(?:\\+\\+|--)\\s*${word}(?![\\w$])|(?<!(?:let|const|var)\\s+)(?<![\\w$.#])${word}\\s*(?:\\+\\+|--|${operators})|[\\[{,]\\s*${word}\\s*[\\]},][^;]*\\]?\\}?\\s*=(?![=>])`,
     );
-    assigned = text === "" || pattern.test(text);
+    assigned = (text === "" || pattern.test(text)) && !isImmutable(name, file);
     assignments.set(key, assigned);
   }
   return assigned;

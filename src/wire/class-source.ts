@@ -20,7 +20,7 @@ export interface ClassSource {
   /** The keys that computed names came to, in the order of `keyName(mark, 0)`, `keyName(mark, 1)`, … in the text. */
   readonly keys: readonly (string | symbol)[];
   readonly heritage: "none" | "null" | "class";
-  /** Private static fields, `#x`, in the order in which the text hands out setters of theirs. */
+  /** Private static fields, `#x`, in the order in which the text hands out ways to them. */
   readonly privateStatics: readonly string[];
   /** Keys that the text itself defines, on the class and on its prototype: their values are not copied. */
   readonly ownStatic: ReadonlySet<string | symbol>;
@@ -36,7 +36,7 @@ export function heritageName(mark: string): string {
   return `${mark}heritage`;
 }
 
-/** Takes the setters of private static fields. */
+/** Takes what sets and what reads each private static field. */
 export function plantName(mark: string): string {
   return `${mark}plant`;
 }
@@ -45,7 +45,13 @@ export function keyName(mark: string, index: number): string {
   return `${mark}key${index}`;
 }
 
-export function classSource(form: SourceForm, subject: object): ClassSource | ClassProblem {
+/** The names that a text with this mark is given. */
+export function namesGiven(mark: string, keys: number): string[] {
+  return [...Array.from({ length: keys }, (_, at) => keyName(mark, at)), heritageName(mark), plantName(mark)];
+}
+
+/** @param ownMark that of a text that has been edited before: the same class gives the same text at each hop */
+export function classSource(form: SourceForm, subject: object, ownMark = ""): ClassSource | ClassProblem {
   const edits: { start: number; end: number; text: string }[] = [];
   const keys: (string | symbol)[] = [];
   const privateStatics: string[] = [];
@@ -57,11 +63,10 @@ export function classSource(form: SourceForm, subject: object): ClassSource | Cl
   own.prototype.add("constructor");
   const changed = { static: new Set<string>(), prototype: new Set<string>() };
   const { node, base } = form;
-  let mark = "$";
+  let mark = ownMark || "$";
   while (
-    form.text.includes(`${mark}key`) ||
-    form.text.includes(heritageName(mark)) ||
-    form.text.includes(plantName(mark))
+    mark !== ownMark &&
+    (form.text.includes(`${mark}key`) || form.text.includes(heritageName(mark)) || form.text.includes(plantName(mark)))
   )
     mark += "_";
   const superClass = node["superClass"];
@@ -86,9 +91,9 @@ export function classSource(form: SourceForm, subject: object): ClassSource | Cl
       if (isStatic && !isPrivate) edits.push({ start: member.start, end: member.end, text: ";" });
       else if (isStatic) {
         const name = `#${key["name"] as string}`;
-        // The text hands out a setter, in the place of what the value was made by.
-        const setter = `=${plantName(mark)}($=>{this.${name}=$});`;
-        edits.push({ start: key.end, end: member.end, text: setter });
+        // The text hands out ways to it, in the place of what the value was made by.
+        const ways = `=${plantName(mark)}($=>{this.${name}=$},()=>this.${name});`;
+        edits.push({ start: key.end, end: member.end, text: ways });
         privateStatics.push(name);
       } else if (member["computed"] === true) return computedField();
       continue;

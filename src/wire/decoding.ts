@@ -7,7 +7,7 @@
  */
 import { readDoubles, readIntegers } from "./arrays.ts";
 import { decodeBuiltin } from "./decode-builtin.ts";
-import { kindNamed, type Decoder, type FetchAside } from "./kinds.ts";
+import { kindNamed, type Decoder, type FetchAside, type Mark } from "./kinds.ts";
 import type { Reader } from "./reader.ts";
 import { readKeys } from "./shapes.ts";
 import { tag } from "./tags.ts";
@@ -91,6 +91,23 @@ export class Decoding implements Decoder {
   adopt<T extends object>(shell: T): T {
     if (this.#slot >= 0) this.#objects![this.#slot] = shell;
     return shell;
+  }
+
+  mark(): Mark {
+    return { objects: this.#slot, pending: this.#pending };
+  }
+
+  get #pending(): number {
+    return (this.#deferred?.length ?? 0) + (this.#afterwards?.length ?? 0);
+  }
+
+  since({ objects, pending }: Mark): readonly object[] | undefined {
+    return pending === this.#pending ? this.#objects!.slice(objects) : undefined;
+  }
+
+  replaceSince({ objects }: Mark, by: ReadonlyMap<object, object>): void {
+    const all = this.#objects!;
+    for (let at = objects; at < all.length; at++) all[at] = by.get(all[at]!) ?? all[at]!;
   }
 
   value(): unknown {

@@ -9,12 +9,13 @@
  */
 import { types } from "node:util";
 import { placeInRequired, type Place } from "./by-reference.ts";
-import { readByValue, writeByValue } from "./by-value.ts";
+import { writeByValue } from "./by-value.ts";
 import { capture, describePlace, isNativeFunction, knownPlace, type AnyFunction } from "./capture.ts";
 import { deepGlobalPathOf, globalAt, globalPathOf, type GlobalPath } from "./globals.ts";
 import { inspectBound } from "./inspection.ts";
 import { proxyRefusal, registerKind, type Decoder, type Encoder } from "./kinds.ts";
 import { numberAt, originalOf } from "./origin-tags.ts";
+import { readByValue } from "./read-by-value.ts";
 import { readIntegrity, readProperties, writeIntegrity, writeProperties } from "./properties.ts";
 import { folderOfRequire, isRequire, requireIn } from "./require-function.ts";
 import { wireId } from "./identity.ts";

@@ -27,11 +27,20 @@ export function immutableNames(
   functionText: string,
   start: { readonly line: number; readonly column: number },
 ): ReadonlySet<string> | undefined {
-  if (!known.has(file)) known.set(file, read(moduleTables(file)?.text));
-  const names = known.get(file);
+  const names = namesOf(file);
   const from = names?.lineStarts[start.line];
   if (names === undefined || from === undefined) return undefined;
   return names.text.startsWith(functionText, from + start.column) ? names.immutable : undefined;
+}
+
+/** Whether no variable of that name changes anywhere in the file, as it was written. */
+export function isImmutable(name: string, file: string): boolean {
+  return namesOf(file)?.immutable.has(name) === true;
+}
+
+function namesOf(file: string): Names | undefined {
+  if (!known.has(file)) known.set(file, read(moduleTables(file)?.text));
+  return known.get(file);
 }
 
 function read(text: string | undefined): Names | undefined {

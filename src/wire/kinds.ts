@@ -66,6 +66,13 @@ export interface Encoder {
   store<T>(key: object, make: () => T): T;
 }
 
+/** A place in a message that is being read. */
+export interface Mark {
+  readonly objects: number;
+  /** What had been put off until later. */
+  readonly pending: number;
+}
+
 /** What a kind reads with; each method reads what the one of the same name wrote. */
 export interface Decoder {
   /** It came through a channel, whose sender cannot know who receives: perhaps the process that it is from. */
@@ -83,6 +90,12 @@ export interface Decoder {
   afterwards(step: () => void): void;
   /** State of a kind that lasts for one message. */
   store<T>(key: object, make: () => T): T;
+  /** The place at which the object that is being decoded begins. */
+  mark(): Mark;
+  /** The objects that have been decoded since; undefined where a part of them comes later. */
+  since(mark: Mark): readonly object[] | undefined;
+  /** Gives the objects since the mark others in their place: for all that refers to them from now on. */
+  replaceSince(mark: Mark, by: ReadonlyMap<object, object>): void;
 }
 
 /** A kind of object that knows how it crosses. */

@@ -60,6 +60,18 @@ export function setTags(copy: object, ofCopy: readonly OriginTag[]): void {
   tags.set(copy, ofCopy);
 }
 
+/** Notes of a copy that it has come once more, perhaps through other processes, which may get it back. */
+export function addTags(copy: object, further: readonly OriginTag[]): void {
+  const known = tags.get(copy) ?? [];
+  const added = further.filter(({ home }) => !known.some((tag) => tag.home === home));
+  if (added.length > 0) tags.set(copy, [...known, ...added]);
+}
+
+/** What all copies of one original have in common. */
+export function originKey(ofCopy: readonly OriginTag[]): string {
+  return keyOf(ofCopy[0]!);
+}
+
 export function writeTags(subject: object, encoder: Encoder): void {
   const all = tagsToSend(subject);
   encoder.uint(all.length);

@@ -27,13 +27,14 @@ export interface Source {
   readonly given: readonly string[];
 }
 
-type Setter = (index: number, value: unknown) => void;
+/** Reads a captured variable by its place among `names`, or sets it. */
+export type Access = (index: number, sets?: boolean, value?: unknown) => unknown;
 export interface Rebuilt {
   readonly made: (...args: never[]) => unknown;
-  readonly set: Setter;
+  readonly access: Access;
 }
 
-type Factory = (...values: unknown[]) => [Setter, unknown];
+type Factory = (...values: unknown[]) => [Access, unknown];
 
 /** Node 20 compiles the same text anew each time; texts that never come back must not fill the memory. Arbitrary. */
 const mostFactories = 1000;
@@ -53,11 +54,11 @@ export function rebuild(
   const { form, names, given } = source;
   const outer = outerArguments === undefined ? [] : [outerArguments];
   const compiled = factory(source, shared, outerArguments !== undefined);
-  // Captured variables are unset until the setter is called: cycles need the function first.
-  const [set, evaluated] = compiled(...names.map(() => undefined), ...given.map((_, at) => values[at]), ...outer);
+  // Captured variables are unset until they are set: cycles need the function first.
+  const [access, evaluated] = compiled(...names.map(() => undefined), ...given.map((_, at) => values[at]), ...outer);
   const made = form === "method" ? theOnlyMember(evaluated as object) : evaluated;
   if (typeof made !== "function") throw new MalformedMessageError("Cannot rebuild a function: its text makes none");
-  return { made: made as Rebuilt["made"], set };
+  return { made: made as Rebuilt["made"], access };
 }
 
 function factory(source: Source, shared: readonly object[], withArguments: boolean): Factory {
@@ -67,11 +68,11 @@ function factory(source: Source, shared: readonly object[], withArguments: boole
   const known = cacheable ? factories.get(key) : undefined;
   if (known !== undefined) return known;
   const own = fresh("$", text);
-  const cases = names.map((name, index) => `case ${index}:${name}=${own}v;break;`).join("");
-  const setter = cases === "" ? "()=>{}" : `(${own}i,${own}v)=>{switch(${own}i){${cases}}}`;
+  const cases = names.map((name, index) => `case ${index}:return ${own}s?${name}=${own}v:${name};`).join("");
+  const access = cases === "" ? "()=>{}" : `(${own}i,${own}s,${own}v)=>{switch(${own}i){${cases}}}`;
   const [open, close] = form === "method" ? ["({", "\n})"] : ["(", "\n)"];
   const [enter, leave] = withArguments ? [`(function(){return`, `}).apply(undefined,${own}a)`] : ["", ""];
-  const prefix = `${strict ? '"use strict";' : ""}return[${setter},${enter}${open}`;
+  const prefix = `${strict ? '"use strict";' : ""}return[${access},${enter}${open}`;
   let compiled: Factory;
   try {
     compiled = compileInFile(
