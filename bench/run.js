@@ -6,7 +6,7 @@
  * What it compares with is installed into bench/node_modules when it is missing; where no registry can be reached, those
  * rows say so and the others are measured.
  */
-import { spawnSync } from "node:child_process";
+import { fork, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
@@ -49,25 +49,23 @@ if (!options.list) installPeers();
 // A certificate store that Node 20 reads at each start would slow down only those who start a new Node.
 delete process.env["NODE_EXTRA_CA_CERTS"];
 
-const library = await import("../dist/index.js");
-const { measure } = await import("./harness.js");
+const { cpuCount } = await import("../dist/index.js");
 const { findPython } = await import("./python.js");
 const { markdown, terminalTable } = await import("./report.js");
-const modules = ["rows/start", "rows/wire", "rows/sync", "rows/memory", "rows/channel", "rows/pool", "curves"];
-const all = (await Promise.all(modules.map((name) => import(`./${name}.js`)))).flatMap((module) => module.default);
-const wanted = all.filter(
+const { allRows } = await import("./rows.js");
+const wanted = allRows.filter(
   ({ part, name }) => options.only.length === 0 || options.only.some((each) => part === each || name.includes(each)),
 );
 if (options.list || wanted.length === 0) {
   if (wanted.length === 0) console.error(`No row is named like ${options.only.join(", ")}; there are:`);
-  for (const { part, name } of all) console.log(`${part.padEnd(8)} ${name}`);
+  for (const { part, name } of allRows) console.log(`${part.padEnd(8)} ${name}`);
   process.exit(options.list ? 0 : 1);
 }
 
 const peer = findPython();
 notes.push("why" in peer ? `No rows of CPython: ${peer.why}.` : `CPython ${peer.version} (${peer.command}).`);
 const gibibytes = (totalmem() / 2 ** 30).toFixed(0);
-const machine = `Node ${process.version}, ${library.cpuCount()} cores (${cpus()[0]?.model ?? "unknown"}), ${gibibytes} GiB, Linux ${release()}`;
+const machine = `Node ${process.version}, ${cpuCount()} cores (${cpus()[0]?.model ?? "unknown"}), ${gibibytes} GiB, Linux ${release()}`;
 const date = new Date().toISOString().slice(0, 10);
 console.log(`${machine}, ${date}\n${notes.join("\n")}\n`);
 
@@ -80,7 +78,7 @@ if (earlier !== undefined && earlier.machine !== machine) {
 /** What is measured now, and for the other rows what was measured earlier. */
 function everything() {
   const kept = new Map([...(earlier?.results ?? []), ...results].map((row) => [row.name, row]));
-  return all.flatMap(({ name }) => kept.get(name) ?? []);
+  return allRows.flatMap(({ name }) => kept.get(name) ?? []);
 }
 
 /** After each row: what ends this run leaves what it has. */
@@ -89,15 +87,23 @@ function save() {
   writeFileSync(options.json, `${JSON.stringify({ machine, date, notes, results: everything() }, null, 2)}\n`);
 }
 
-const available = new Set(Object.keys(library));
-for (const [index, row] of wanted.entries()) {
-  const where = `[${index + 1}/${wanted.length}] `;
-  const measured = await measure(row, {
-    available,
-    scale: Number(options.rounds),
-    progress: (text) => progress(where + text),
+/** In a process of its own: what the rows before it have left in theirs (heap, compiled code, threads) is not there. */
+function measured(name, where) {
+  return new Promise((resolve, reject) => {
+    const child = fork(join(here, "measure-row.js"), [name, options.rounds]);
+    child.on("message", (message) => {
+      if (message.progress !== undefined) progress(where + message.progress);
+      else resolve(message.result);
+    });
+    child.on("error", reject);
+    child.on("exit", (code, signal) =>
+      reject(new Error(`The row "${name}" ended with ${signal ?? code} and no result`)),
+    );
   });
-  const result = row.curve === undefined ? measured : { ...measured, curve: row.curve, at: row.at };
+}
+
+for (const [index, { name }] of wanted.entries()) {
+  const result = await measured(name, `[${index + 1}/${wanted.length}] `);
   results.push(result);
   save();
   progress("");
@@ -121,5 +127,3 @@ if (options.write) {
   writeFileSync(join(docs, "benchmarks.md"), markdown(everything(), { machine, date, notes }, drawn));
   console.log("docs/benchmarks.md is written");
 }
-// Peers that were given up may still hold the event loop.
-process.exit(0);
