@@ -46,6 +46,9 @@ napi_value mp_from_bool(napi_env env, bool value);
 napi_value mp_pair(napi_env env, int first, int second);
 void mp_set(napi_env env, napi_value object, const char *name, napi_value value);
 
+/* True when a signal has come whose handler in JavaScript has not begun: it does so once the thread is in its loop again. */
+bool mp_signal_is_pending(napi_env env);
+
 /* For what cannot fail but by a fault of ours or by the end of memory. */
 #define MP_CHECK(call)                                                        \
   do {                                                                        \

@@ -35,7 +35,7 @@ export function enter(words: Int32Array, at: number): Entered {
     if (nap % 4 === 1 && lookAfter(holder) && isBuried(holder) && replace(words, at, holder, own)) {
       return inside(words, at, own, "after a death");
     }
-    addon.futexWait(words, at, holder, napMs);
+    addon.futexWait(words, at, holder, napMs, false);
   }
   return "busy"; // It was stopped, perhaps: whoever waits looks again later.
 }

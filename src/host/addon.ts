@@ -104,8 +104,11 @@ export interface Addon {
   ring(doorbell: number, address: Uint8Array): boolean;
   /** Takes one ring off the own doorbell. */
   hush(doorbell: number): void;
-  /** 0: woken, or the word is another already. 1: the time is up. 2: a signal came. */
-  futexWait(words: Int32Array, index: number, expected: number, timeoutMs: number): 0 | 1 | 2;
+  /**
+   * 0: woken, or the word is another already. 1: the time is up. 2, if `interruptible`: a signal waits for its handler,
+   * in JavaScript. One that comes at the very moment at which it begins to sleep is seen only by the next call.
+   */
+  futexWait(words: Int32Array, index: number, expected: number, timeoutMs: number, interruptible: boolean): 0 | 1 | 2;
   /** How many were woken. */
   futexWake(words: Int32Array, index: number, count: number): number;
   capabilities(): { readonly pidfd: boolean; readonly pidfdInfo: boolean };

@@ -71,12 +71,14 @@ export function stayNoLonger(): void {
  * Blocks this thread until it is rung.
  *
  * @param timeoutMs milliseconds; at most a few hundred, so that the caller looks after those it waits for
+ * @param interruptible whether a signal that waits for its handler in JavaScript ends it: one that came before this call,
+ * too, and at any moment of it, but in the instant of going to sleep, after which it is seen by the next call
  */
-export function blockUntilRung(timeoutMs: number): Awakening {
+export function blockUntilRung(timeoutMs: number, interruptible: boolean): Awakening {
   const { addon, words } = family();
   const { entry } = bell();
   Atomics.store(words, entry + field.blocked, 1);
-  const why = addon.futexWait(words, entry + field.rung, 0, timeoutMs);
+  const why = addon.futexWait(words, entry + field.rung, 0, timeoutMs, interruptible);
   Atomics.store(words, entry + field.blocked, 0);
   // The note is taken, perhaps one that was meant for an asynchronous wait: those look again later.
   if (Atomics.exchange(words, entry + field.rung, 0) !== 0) ringSelf();

@@ -12,7 +12,7 @@
  * The slots say who to look after; the word alone says who passes. So a death between two steps leaves a slot that
  * names the dead, and that breaks the barrier.
  */
-import { BrokenBarrierError, invalidArgument, invalidState, TimeoutError } from "../base/errors.ts";
+import { BrokenBarrierError, invalidArgument, invalidState } from "../base/errors.ts";
 import { checkMilliseconds, checkOptions, checkWaitOptions, shown, type WaitOptions } from "../base/options.ts";
 import { nextTurn, turnIsDue } from "../base/turn.ts";
 import { onGivingBack, releaseFrom, reserve, view, type Range } from "../memory/arena.ts";
@@ -226,8 +226,7 @@ export class Barrier {
         this.#freeSlot(visit);
         wake(this.#spot, Infinity);
       } else if (state.generation !== visit.generation) {
-        if (!(error instanceof TimeoutError)) break;
-        return this.#ended(visit, state);
+        return this.#ended(visit, state); // The others have passed, since this one had come.
       } else if (state.phase !== phase.filling) {
         break; // Broken, or about to pass: nothing to take back.
       } else if (this.#replace(word, { ...state, arrived: state.arrived - 1 })) {

@@ -12,7 +12,7 @@
  *   wait      record written -> bit set -> attempt -> sleep            (so a change after the attempt finds the record)
  *   wake      object changed -> mask read -> record of the lowest ticket marked woken -> its owner rung  (`wait-records.ts`)
  */
-import { TimeoutError } from "../base/errors.ts";
+import { MultiprocessingError, TimeoutError } from "../base/errors.ts";
 import { after } from "../base/deadline.ts";
 import type { WaitOptions } from "../base/options.ts";
 import { blockUntilRung, setRingListener, stayForRings, stayNoLonger, takeAlarm } from "../memory/doorbell.ts";
@@ -27,7 +27,6 @@ import {
   waitWords,
 } from "../memory/layout.ts";
 import { indexOf, ownId } from "../memory/participants.ts";
-import { interrupted, interruptedError } from "./interruption.ts";
 import { clock, waiting, wake, woken } from "./wait-records.ts";
 
 export { countWaiting, oldest, waitsAt, wake, wakeFound, type FoundWait } from "./wait-records.ts";
@@ -134,7 +133,8 @@ export function waitFor<T>(
  * The same, blocking this thread.
  *
  * @throws {TimeoutError}
- * @throws {MultiprocessingError} ERR_MP_INTERRUPTED when a signal came that has a JavaScript handler
+ * @throws {MultiprocessingError} ERR_MP_INTERRUPTED when a signal has come, before or meanwhile, whose handler in
+ * JavaScript has not run yet
  */
 export function waitForSync<T>(
   spot: number,
@@ -159,8 +159,8 @@ export function waitForSync<T>(
       if (found !== undefined) return found;
       const leftMs = until - performance.now();
       if (leftMs <= 0) throw timedOut(what, timeoutMs!);
-      const why = blockUntilRung(Math.min(leftMs, lookMs));
-      if (interruptible && why === "signal" && interrupted()) throw interruptedError(what);
+      const why = blockUntilRung(Math.min(leftMs, lookMs), interruptible);
+      if (why === "signal") throw interrupted(what);
       thorough = why === "time" || takeAlarm();
       if (why === "time") lookMs = Math.min(lookMs * 2, longestLookMs);
     }
@@ -321,5 +321,13 @@ function scheduleLook(): void {
 function timedOut(what: string, timeoutMs: number): TimeoutError {
   return new TimeoutError(
     `${what}: ${timeoutMs} ms have passed\n  do this:  raise timeoutMs, or look at who holds it up`,
+  );
+}
+
+function interrupted(what: string): MultiprocessingError {
+  return new MultiprocessingError(
+    `${what}: a signal came, and its handler can run only when the thread no longer blocks\n` +
+      `  do this:  call it again once the handler has run, which it can while you await something; or use the asynchronous form`,
+    { code: "ERR_MP_INTERRUPTED" },
   );
 }
