@@ -48,7 +48,8 @@ export { BoundedSemaphore, type BoundedSemaphoreStatistics } from "../sync/bound
 export { Condition, type ConditionStatistics } from "../sync/condition.ts";
 export { Event, type EventStatistics } from "../sync/event.ts";
 export { Guard } from "../sync/guard.ts";
-export { Lock, type LockStatistics } from "../sync/lock.ts";
+export { Lock } from "../sync/lock.ts";
+export type { LockStatistics } from "../sync/owned-lock.ts";
 export { RLock, type RLockStatistics } from "../sync/rlock.ts";
 export { Semaphore, type SemaphoreStatistics } from "../sync/semaphore.ts";
 export * from "./shared-memory.ts";

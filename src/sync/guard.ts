@@ -13,8 +13,6 @@ export interface Acquired {
   deadWithin?(turn: number): number;
 }
 
-const released = -1;
-
 /**
  * A lock, or a permit of a semaphore, that has been acquired.
  *
@@ -27,11 +25,12 @@ const released = -1;
 export class Guard implements Disposable {
   readonly #subject: Acquired;
   readonly #dead: number;
+  /** Which acquisition of its subject it is; its complement once it has been released. */
   #turn: number;
 
   /**
    * @param dead the participant that had it when it died; 0: nobody
-   * @param turn which acquisition of its subject this is, where that matters
+   * @param turn which acquisition of its subject this is, where that matters: not negative
    * @internal
    */
   constructor(subject: Acquired, dead: number, turn: number) {
@@ -54,8 +53,8 @@ export class Guard implements Disposable {
   /** Releases it; twice is fine, and so is after `release()` of the object itself. */
   release(): void {
     const turn = this.#turn;
-    if (turn === released) return;
-    this.#turn = released;
+    if (turn < 0) return;
+    this.#turn = ~turn;
     this.#subject.releaseGuard(turn);
   }
 
@@ -65,6 +64,7 @@ export class Guard implements Disposable {
 
   /** The participant that died with it; 0: none did. @internal */
   whoDied(): number {
-    return this.#subject.deadWithin?.(this.#turn) || this.#dead;
+    const turn = this.#turn;
+    return this.#subject.deadWithin?.(turn < 0 ? ~turn : turn) || this.#dead;
   }
 }

@@ -6,14 +6,11 @@
  */
 import { invalidState } from "../base/errors.ts";
 import type { Range } from "../memory/arena.ts";
-import { lockWord, objectKind, objectWord } from "../memory/layout.ts";
-import { Acquirable } from "./acquirable.ts";
+import { objectKind } from "../memory/layout.ts";
 import { Guard } from "./guard.ts";
-import { describe, type LetGo, type LockStatistics } from "./lock.ts";
-import { notTaken, OwnerWord } from "./owner-word.ts";
+import { OwnedLock, type LetGo, type LockStatistics } from "./owned-lock.ts";
+import { notTaken } from "./owner-word.ts";
 import { registerShared } from "./shared-kind.ts";
-import { makeSmallRange } from "./small-range.ts";
-import { countWaiting } from "./wait-queue.ts";
 
 /** A reentrant lock at one moment. */
 export interface RLockStatistics extends LockStatistics {
@@ -32,12 +29,11 @@ export interface RLockStatistics extends LockStatistics {
  * using outer = await lock.acquire();
  * using inner = await lock.acquire(); // At once.
  */
-export class RLock extends Acquirable {
-  readonly #owner: OwnerWord;
+export class RLock extends OwnedLock {
   /** Means something only while this process holds it. */
   #count = 0;
-  /** @internal */
-  protected override readonly spot: number;
+  /** Turns from before waits for Conditions, which were restored while another flow of this process had it already. */
+  #restored: Set<number> | undefined;
   /** @internal */
   protected override readonly kindName = "RLock";
 
@@ -45,18 +41,12 @@ export class RLock extends Acquirable {
   /** @internal */
   constructor(range: Range);
   constructor(range?: Range) {
-    super();
-    const { words, base } = range ?? makeSmallRange(this, objectKind.rlock);
-    this.spot = base + objectWord.spot;
-    this.#owner = new OwnerWord(words, base + lockWord.owner, this.spot);
+    super(objectKind.rlock, range);
   }
 
   override tryAcquire(): Guard | undefined {
-    if (this.#owner.takeFree()) {
-      this.#count = 1;
-      return new Guard(this, 0, 0);
-    }
-    return this.isMine() ? this.#again() : this.#taken(this.#owner.takeAfterLook());
+    if (this.owner.takeFree()) return this.#first(0);
+    return this.isMine() ? this.#again() : this.#taken(this.owner.takeAfterLook());
   }
 
   /**
@@ -72,70 +62,57 @@ export class RLock extends Acquirable {
       );
     }
     if (--this.#count > 0) return;
-    if (!this.#owner.giveQuickly()) this.#owner.give();
+    if (!this.owner.giveQuickly()) this.owner.give();
   }
 
-  /** True while somebody has it who is alive, as far as is known. */
-  get locked(): boolean {
-    return this.#owner.state().locked;
-  }
-
-  statistics(): RLockStatistics {
-    const count = this.isMine() ? this.#count : 0;
-    return { ...this.#owner.state(), waitingProcesses: countWaiting(this.spot), count };
-  }
-
-  /** <RLock free>, <RLock held by pid 4711, 2 processes wait> */
-  override toString(): string {
-    return describe("RLock", this.statistics());
-  }
-
-  /** True when this process holds it. @internal */
-  isMine(): boolean {
-    return this.#owner.isMine();
+  override statistics(): RLockStatistics {
+    return { ...super.statistics(), count: this.isMine() ? this.#count : 0 };
   }
 
   /** @internal */
-  releaseAll(): LetGo {
+  override releaseAll(): LetGo {
+    const { turn } = this;
     const count = this.#count;
     this.#count = 1;
     this.release();
-    return { turn: 0, count };
+    return { turn, count };
   }
 
   /** @internal */
-  restore({ count }: LetGo): void {
+  override restore(letGo: LetGo, who: number): void {
     // Another flow of this process may have it, too: it belongs to the process.
-    this.#count += count - 1;
+    if (this.#count === 1) super.restore(letGo, who);
+    else (this.#restored ??= new Set()).add(letGo.turn);
+    this.#count += letGo.count - 1;
   }
 
   /** @internal */
-  releaseGuard(): void {
-    if (this.isMine()) this.release();
+  releaseGuard(turn: number): void {
+    // Released by hand meanwhile: then what is held now was acquired later, and is another guard's.
+    if (this.isMine() && (turn === this.turn || this.#restored?.has(turn) === true)) this.release();
   }
 
   /** @internal */
   protected override attempt(thorough: boolean): Guard | undefined {
-    return this.isMine() ? this.#again() : this.#taken(this.#owner.take(thorough));
+    return this.isMine() ? this.#again() : this.#taken(this.owner.take(thorough));
   }
 
   /** @internal */
   protected override checkDeadlock(): void {}
 
-  /** @internal */
-  protected override decline(): void {
-    this.#owner.decline();
-  }
-
   #again(): Guard {
     this.#count++;
-    return new Guard(this, 0, 0);
+    return new Guard(this, 0, this.turn);
   }
 
   #taken(dead: number): Guard | undefined {
-    if (dead === notTaken) return undefined;
+    return dead === notTaken ? undefined : this.#first(dead);
+  }
+
+  #first(dead: number): Guard {
     this.#count = 1;
-    return new Guard(this, dead, 0);
+    this.#restored = undefined;
+    return new Guard(this, dead, this.nextTurn());
   }
 }
 

@@ -93,6 +93,21 @@ describe("Condition, in one process", () => {
     lock.release();
   });
 
+  test("guards of an RLock from before a wait release it though another flow had it when the wait ended", async () => {
+    const lock = new RLock();
+    const condition = new Condition(lock);
+    const first = await condition.acquire();
+    const wait = condition.wait(bounded);
+    const second = await condition.acquire();
+    condition.notify();
+    assert.equal(await wait, true);
+    assert.equal(lock.statistics().count, 2);
+    first.release();
+    assert.equal(lock.statistics().count, 1);
+    second.release();
+    assert.equal(lock.locked, false);
+  });
+
   test("waitFor() answers what the predicate does, or what it last did when the time is over", async () => {
     const condition = new Condition();
     assert.equal(await condition.withLock(() => condition.waitFor(() => 7)), 7);
@@ -183,6 +198,39 @@ forEachStartMethod((context) => {
       await Promise.all([first.join(), second.join()]);
       shared.letGo();
     });
+  }
+
+  for (const [name, make] of [
+    ["Lock", () => new Lock()],
+    ["RLock", () => new RLock()],
+  ] as const) {
+    for (const blocking of [false, true]) {
+      test(`who gets the ${name} of a dead holder at the end of a ${blocking ? "blocking " : ""}wait is told by the guards from before it`, async () => {
+        const condition = new Condition(make());
+        const outer = condition.acquireSync();
+        const inner = name === "RLock" ? condition.acquireSync() : outer;
+        const child = new context.Process({
+          target: (theirs: Condition) => {
+            theirs.acquireSync();
+            theirs.notify();
+            process.kill(process.pid, "SIGKILL");
+          },
+          args: [condition],
+        });
+        await child.start();
+        assert.equal(blocking ? condition.waitSync(bounded) : await condition.wait(bounded), true);
+        for (const guard of [outer, inner]) {
+          assert.equal(guard.abandoned, true);
+          assert.equal(guard.previousOwner, child.pid);
+          guard.release();
+        }
+        assert.equal(condition.locked, false);
+        const later = condition.acquireSync();
+        assert.equal(later.abandoned, false);
+        later.release();
+        await child.join();
+      });
+    }
   }
 
   test("a condition brings its lock along, and is one object in each process", async () => {

@@ -24,6 +24,19 @@ describe("RLock, in one process", () => {
     assert.equal(lock.locked, false);
     assert.throws(() => lock.release(), { code: "ERR_MP_INVALID_STATE" });
   });
+
+  test("a guard of an earlier time releases nothing that was acquired later", () => {
+    const lock = new RLock();
+    const [first, again] = [lock.acquireSync(), lock.acquireSync()];
+    lock.release();
+    lock.release();
+    const later = lock.acquireSync();
+    first.release();
+    again.release();
+    assert.equal(lock.statistics().count, 1);
+    later.release();
+    assert.equal(lock.locked, false);
+  });
 });
 
 forEachStartMethod((context) => {
