@@ -5,6 +5,7 @@
  * Guarantees: nothing stays behind (timer, listener) once the wait is over, whichever way it ended.
  */
 import type { WaitOptions } from "./options.ts";
+import { nextTurn, turnIsDue } from "./turn.ts";
 
 /** The longest delay that setTimeout honours; a longer one would fire at once. */
 const longestDelayMs = 2 ** 31 - 1;
@@ -33,6 +34,7 @@ export function after(delayMs: number, then: () => void, { ref = true }: { ref?:
 export async function within<T>(work: Promise<T>, limits: WaitOptions, onTimeout: () => T): Promise<T> {
   const { timeoutMs, signal } = limits;
   signal?.throwIfAborted();
+  if (turnIsDue()) await nextTurn();
   if (timeoutMs === undefined && signal === undefined) return work;
   return new Promise<T>((resolve, reject) => {
     let cancelTimer = (): void => {};

@@ -12,7 +12,7 @@
 import { crossing, type Crossing } from "../base/crossing.ts";
 import { invalidArgument, invalidState, MultiprocessingError } from "../base/errors.ts";
 import { checkSyncWaitOptions, checkWaitOptions, shown, type WaitOptions } from "../base/options.ts";
-import { ready } from "../base/turn.ts";
+import { nextTurn, ready, turnIsDue } from "../base/turn.ts";
 import { waitable, type Waitable } from "../base/waitable.ts";
 import { letGo, nameHandle, type Holding } from "../memory/holdings.ts";
 import { ownId } from "../memory/participants.ts";
@@ -174,6 +174,7 @@ export class Connection<T = unknown> {
     const { timeoutMs = 0, signal } = checkWaitOptions(call, options);
     const port = this.#readable(call);
     signal?.throwIfAborted();
+    if (turnIsDue()) await nextTurn();
     try {
       return await waitFor(
         port.readerSpot,

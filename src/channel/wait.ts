@@ -6,6 +6,7 @@
 import { invalidArgument } from "../base/errors.ts";
 import { after } from "../base/deadline.ts";
 import { checkWaitOptions, shown, type WaitOptions } from "../base/options.ts";
+import { nextTurn, turnIsDue } from "../base/turn.ts";
 import { waitable, type Waitable } from "../base/waitable.ts";
 
 /**
@@ -29,6 +30,7 @@ export async function wait<T extends object>(objects: Iterable<T>, options?: Wai
       );
     }
   }
+  if (turnIsDue()) await nextTurn();
   const readyOnes = (): T[] => all.filter((object) => (object as unknown as Waitable)[waitable].isReady());
   const found = readyOnes();
   if (found.length > 0 || (timeoutMs !== undefined && timeoutMs <= 0)) return found;

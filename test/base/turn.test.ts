@@ -1,0 +1,74 @@
+/** Awaiting what is ready at once, again and again, lets timers and input have their turn. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import {
+  Barrier,
+  Condition,
+  Event,
+  JoinableQueue,
+  Lock,
+  Pipe,
+  Process,
+  Queue,
+  RLock,
+  Semaphore,
+  SharedValue,
+  SimpleQueue,
+  wait,
+  type Connection,
+} from "#src/index.js";
+import { leaveNothingBehind } from "../support/leaks.ts";
+
+leaveNothingBehind();
+
+const process = new Process({ target: () => {} });
+let here: Connection;
+let there: Connection;
+before(async () => {
+  await process.start();
+  await process.join();
+  [here, there] = Pipe();
+  await here.send("always there");
+});
+after(() => {
+  here.close();
+  there.close();
+});
+
+const lock = new Lock();
+const reentrant = new RLock();
+const condition = new Condition();
+const semaphore = new Semaphore(1);
+const event = new Event();
+event.set();
+const barrier = new Barrier(1);
+const value = new SharedValue("int32", 0);
+const queue = new Queue<number>();
+const simple = new SimpleQueue<number>();
+const joinable = new JoinableQueue();
+
+const ready: Record<string, () => Promise<unknown>> = {
+  "Lock.acquire": async () => (await lock.acquire()).release(),
+  "RLock.acquire": async () => (await reentrant.acquire()).release(),
+  "Semaphore.acquire": async () => (await semaphore.acquire()).release(),
+  "Condition.waitFor": () => condition.withLock(() => condition.waitFor(() => true)),
+  "Event.wait": () => event.wait(),
+  "Barrier.wait": () => barrier.wait(),
+  "SharedValue.update": () => value.update((n) => n + 1),
+  "Queue.put and get": () => queue.put(1).then(() => queue.get()),
+  "SimpleQueue.put and get": () => simple.put(1).then(() => simple.get()),
+  "JoinableQueue.join": () => joinable.join(),
+  "Connection.poll": () => there.poll({ timeoutMs: 1000 }),
+  "wait()": () => wait([there]),
+  "Process.join": () => process.join(),
+};
+
+for (const [name, call] of Object.entries(ready)) {
+  test(name, async () => {
+    let fired = false;
+    setTimeout(() => (fired = true), 1);
+    const deadline = Date.now() + 10_000;
+    while (!fired && Date.now() < deadline) await call();
+    assert.ok(fired);
+  });
+}
