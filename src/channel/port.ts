@@ -13,7 +13,6 @@
  *                       more, the end has gone: whoever sees that last tells the other end.
  */
 import { holders, onGivingBack, releaseFrom, retain, view } from "../memory/arena.ts";
-import { family } from "../memory/family.ts";
 import { handOn, hold, type Holding } from "../memory/holdings.ts";
 import { classOfHandle } from "../memory/layout.ts";
 import { isGone, lookAfter, ownId, pidOf } from "../memory/participants.ts";
@@ -130,8 +129,7 @@ export class Port {
     this.#base = base;
     const other = 1 - this.side;
     const data = words[base + word.data]!;
-    const { bytes } = view(data);
-    const window = (side: number): Window => windowOf(words, base, bytes, data, side);
+    const window = (side: number): Window => windowOf(words, base, data, side);
     this.out = window(this.side);
     this.in = window(other);
     this.readerSpot = base + word.readerSpot + other;
@@ -203,10 +201,10 @@ export class Port {
     Atomics.store(this.#words, this.#base + word.writerSleeps + this.side, 1);
   }
 
-  /** The mapping ends; the port must not be used any more. */
+  /** The mappings end; the port must not be used any more. */
   close(): void {
-    const { buffer } = this.out.bytes;
-    if (buffer.byteLength > 0) family().addon.detach(buffer as ArrayBuffer);
+    this.out.unmap();
+    this.in.unmap();
   }
 }
 
@@ -215,9 +213,8 @@ export function pipeHolders(pipe: number): number {
   return holders(pipe);
 }
 
-function windowOf(words: Int32Array, base: number, bytes: Uint8Array, data: number, side: number): Window {
-  const part = bytes.subarray(side * softBytes, (side + 1) * softBytes);
-  return new Window(words, base + word.windows + side * windowWords, part, data, side * softBytes);
+function windowOf(words: Int32Array, base: number, data: number, side: number): Window {
+  return new Window(words, base + word.windows + side * windowWords, data, side * softBytes, softBytes);
 }
 
 function endGone(pipe: number, side: number): void {
@@ -235,11 +232,8 @@ function endGone(pipe: number, side: number): void {
 /** Its last holder may have died in the middle of writing. */
 function mendWriter(pipe: number, side: number): void {
   const { words, base } = view(pipe);
-  const data = words[base + word.data]!;
-  new Window(words, base + word.windows + side * windowWords, noBytes, data, 0).mendWriter();
+  windowOf(words, base, words[base + word.data]!, side).mendWriter();
 }
-
-const noBytes = new Uint8Array(0);
 
 /**
  * Lets go of all messages of a window that nobody will read: the one that `writerSide` writes. Once its reader has gone, this
@@ -254,13 +248,12 @@ function purge(pipe: number, writerSide: number): void {
     const holder = Atomics.load(words, lock);
     if (holder !== 0 && holder !== own && !isGone(holder)) return; // It looks again before it stops.
     if (Atomics.compareExchange(words, lock, holder, own) !== holder) continue;
-    const { bytes } = view(data);
-    const window = windowOf(words, base, bytes, data, writerSide);
+    const window = windowOf(words, base, data, writerSide);
     window.mendReader();
     while (window.peek() !== undefined) window.advance(0);
     Atomics.store(words, lock, 0);
     const isEmpty = window.count === 0;
-    family().addon.detach(bytes.buffer as ArrayBuffer);
+    window.unmap();
     if (isEmpty) return;
   }
 }

@@ -6,8 +6,7 @@
  * after. When nobody holds the queue any more, all that its items hold is let go with it.
  * Leaves to others: encoding, waiting, errors (`queue.ts`).
  */
-import { onGivingBack, releaseFrom, view, type Range } from "../memory/arena.ts";
-import { family } from "../memory/family.ts";
+import { onGivingBack, releaseFrom, sizeOf, view, type Range } from "../memory/arena.ts";
 import { handOn, hold } from "../memory/holdings.ts";
 import { wake } from "../sync/wait-queue.ts";
 import { ConsumerTable, tableBytes } from "./consumer-table.ts";
@@ -51,12 +50,11 @@ onGivingBack(queueKind, (handle) => {
   const { words, base } = view(handle);
   const data = words[base + word.data]!;
   if (data !== 0) {
-    const { bytes } = view(data);
-    const window = new Window(words, base + word.window, bytes, data, 0);
+    const window = new Window(words, base + word.window, data, 0, sizeOf(data));
     window.mendWriter();
     window.mendReader();
     while (window.peek() !== undefined) window.advance(0);
-    family().addon.detach(bytes.buffer as ArrayBuffer);
+    window.unmap();
     releaseFrom(words, base + word.data);
   }
   releaseFrom(words, base + word.table);
@@ -65,12 +63,10 @@ onGivingBack(queueKind, (handle) => {
 onDeathInside((words, at) => {
   const isPut = words[at - word.putLock] === queueKind; // Where the other word would be, no range has such a number.
   const base = at - (isPut ? word.putLock : word.getLock);
-  const window = new Window(words, base + word.window, noBytes, words[base + word.data]!, 0);
+  const window = new Window(words, base + word.window, words[base + word.data]!, 0, 0);
   if (isPut) window.mendWriter();
   else window.mendReader();
 });
-
-const noBytes = new Uint8Array(0);
 
 export interface Bounds {
   readonly maxSize: number;
@@ -111,8 +107,9 @@ export class QueueMemory {
     this.#words = words;
     this.#base = base;
     const data = words[base + word.data]!;
-    const { bytes, sizeBytes } = view(data);
-    this.#window = new Window(words, base + word.window, bytes.subarray(0, sizeBytes), data, 0);
+    this.#window = new Window(words, base + word.window, data, 0, sizeOf(data));
+    // At once, used or not: the collector must see that queues cost something, or it never lets go of those that are lost.
+    this.#window.map();
     this.maxSize = words[base + word.maxSize]!;
     this.#maxUnits = words[base + word.maxUnits]!;
     this.maxBytes = this.#maxUnits * unitBytes;

@@ -16,7 +16,8 @@
  * The writer's line: how many have been written; then two copies of its state, of which the number's lowest bit says
  * which one holds, so that several words change by one store. The reader's line likewise.
  */
-import { clearPart, releaseMessage, retainForMessage } from "../memory/arena.ts";
+import { clearPart, mapPart, releaseMessage, retainForMessage } from "../memory/arena.ts";
+import { family } from "../memory/family.ts";
 import { ticketOf } from "./lists.ts";
 
 /** Words of control that a window needs, from a multiple of 16 on (a line of the processor's cache for each side). */
@@ -37,6 +38,9 @@ const journal = { list: 12, ticket: 13, count: 14 } as const;
 const chunkBytes = 256 * 1024;
 /** So much stays in use for good: pages that are there already are quicker than new ones. */
 export const softBytes: number = 256 * 1024;
+/** Mapped at the first need, and how much more each time it is not enough. Arbitrary. */
+const firstMapBytes = 2 ** 20;
+const mapFactor = 8;
 const headBytes = 4;
 const listBytes = 4;
 const jumpBytes = 8;
@@ -53,12 +57,13 @@ export interface Found {
 }
 
 export class Window {
-  /** Also where the reader's part of the code may read the message. */
-  readonly bytes: Uint8Array;
+  /** As much of its memory as has been needed here; where `found` is. */
+  bytes: Uint8Array = new Uint8Array(0);
   readonly found: Found = { list: 0, start: 0, length: 0 };
   readonly #words: Int32Array;
   readonly #control: number;
-  readonly #records: Int32Array;
+  #records: Int32Array = new Int32Array(0);
+  #mappedBytes = 0;
   readonly #size: number;
   readonly #handle: number;
   readonly #offset: number;
@@ -67,16 +72,41 @@ export class Window {
 
   /**
    * @param words and `control`: where its words of control begin
-   * @param bytes its memory: a part of the range `handle`, from `offset` on
+   * @param handle of the range that has its memory: `size` bytes from `offset` on, both in whole pages
    */
-  constructor(words: Int32Array, control: number, bytes: Uint8Array, handle: number, offset: number) {
+  constructor(words: Int32Array, control: number, handle: number, offset: number, size: number) {
     this.#words = words;
     this.#control = control;
-    this.bytes = bytes;
-    this.#records = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2);
-    this.#size = bytes.byteLength;
+    this.#size = size;
     this.#handle = handle;
     this.#offset = offset;
+  }
+
+  /** Maps the first part of its memory, if it is not. */
+  map(): void {
+    this.#reach(1);
+  }
+
+  /**
+   * Maps its memory up to `end`, if it is not.
+   *
+   * _Why not all of it at once_: the garbage collector takes a buffer's length for memory that is used, and a queue's
+   * may be a GiB: each new queue would set off a collection.
+   */
+  #reach(end: number): void {
+    if (end <= this.#mappedBytes) return;
+    let length = Math.min(this.#size, firstMapBytes);
+    while (length < end) length = Math.min(this.#size, length * mapFactor);
+    const buffer = mapPart(this.#handle, this.#offset, length);
+    this.bytes = new Uint8Array(buffer);
+    this.#records = new Int32Array(buffer);
+    this.#mappedBytes = length;
+  }
+
+  /** The mapping ends now, instead of when it is collected; what was read of it must not be used any more. */
+  unmap(): void {
+    if (this.#mappedBytes > 0) family().addon.detach(this.bytes.buffer as ArrayBuffer);
+    this.#mappedBytes = 0;
   }
 
   /** How many are there to be read. */
@@ -143,6 +173,7 @@ export class Window {
     let jump = words[now + w.jump]!;
     const at = this.#place(tail, start, jump, needed);
     if (at < 0) return false;
+    this.#reach(Math.max(tail, at + needed) + jumpBytes);
     if (at !== tail) {
       this.#records[tail >> 2] = ((at >> 3) << 2) | record.jump;
       if (at === 0) jump = tail;
@@ -206,11 +237,13 @@ export class Window {
     const count = words[control + reader]!;
     if (Atomics.load(words, control + writer) === count) return undefined;
     let at = words[control + state(reader, count) + r.head]!;
+    this.#reach(at + jumpBytes);
     let head = this.#records[at >> 2]!;
     this.#jumped = -1;
     if ((head & 3) === record.jump) {
       this.#jumped = at;
       at = (head >>> 2) << 3;
+      this.#reach(at + jumpBytes);
       head = this.#records[at >> 2]!;
     }
     const { found } = this;
@@ -223,6 +256,7 @@ export class Window {
     }
     found.start = from;
     this.#next = (from + found.length + 7) & ~7;
+    this.#reach(this.#next);
     return found;
   }
 

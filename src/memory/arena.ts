@@ -170,6 +170,13 @@ export function holders(handle: number): number {
   return Atomics.load(family().words, countWord(handle));
 }
 
+/** The size of a range, in bytes. */
+export function sizeOf(handle: number): number {
+  const sizeClass = classOfHandle(handle);
+  if (sizeClass === undefined) throw new RangeError(`There is no range ${handle}`);
+  return sizeClass.sizeBytes;
+}
+
 /** The range as this process can see it; large ones are mapped anew by each call. */
 export function view(handle: number): Range {
   const { addon, descriptor, words, bytes } = family();

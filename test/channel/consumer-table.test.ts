@@ -43,7 +43,6 @@ class Memory {
   readonly #control = new Int32Array(windowWords);
   readonly #data = hold(softBytes);
   readonly #table = hold(tableBytes);
-  readonly #bytes = view(this.#data.handle).bytes;
 
   constructor(formerDone: number) {
     // Another generation of the entry: nobody's any more.
@@ -60,7 +59,7 @@ class Memory {
   }
 
   window(): Window {
-    return new Window(this.#control, 0, this.#bytes, this.#data.handle, 0);
+    return new Window(this.#control, 0, this.#data.handle, 0, softBytes);
   }
 
   table(): ConsumerTable {

@@ -5,7 +5,7 @@ import { JoinableQueue, Lock, Pipe, Queue, SimpleQueue, wait, type Connection } 
 import { handleOf, holdingCount } from "#src/memory/holdings.js";
 import { holders } from "#src/memory/arena.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
-import { code, mib, usedBytes } from "../support/memory.ts";
+import { code, comesBackTo, mib, usedBytes } from "../support/memory.ts";
 
 const bounded = { timeout: 60_000 };
 
@@ -150,6 +150,29 @@ describe("Queue", () => {
     a.close();
   });
 
+  test("a queue that may hold a GiB weighs nothing for the garbage collector before it does", bounded, async () => {
+    const before = process.memoryUsage().external;
+    const queues = Array.from({ length: 20 }, () => new Queue<Uint8Array>({ maxBytes: 2 ** 30 }));
+    for (const queue of queues) {
+      await queue.put(new Uint8Array(100));
+      await queue.get();
+    }
+    assert.ok(process.memoryUsage().external - before < 50 * mib);
+    // What lies behind what is mapped at first is reached all the same, and read in order.
+    const [queue] = queues as [Queue<Uint8Array>];
+    for (let n = 0; n < 2000; n++) await queue.put(new Uint8Array(5000).fill(n));
+    for (let n = 0; n < 2000; n++) assert.equal((await queue.get())[4999], n & 255);
+    for (const each of queues) each.close();
+  });
+
+  test("thousands of queues one after the other, each of them lost without close()", bounded, async () => {
+    for (let n = 0; n < 3000; n++) {
+      const queue = new Queue();
+      if (n % 2 === 0) await queue.put(n);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  });
+
   test("hundreds of queues at once, each of them used", bounded, async () => {
     const queues = Array.from({ length: 500 }, () => new Queue<number>());
     for (const [i, queue] of queues.entries()) await queue.put(i);
@@ -158,6 +181,7 @@ describe("Queue", () => {
 
   test("memory behind the consumer goes back, whatever was in it", bounded, async () => {
     const queue = new Queue<Uint8Array>();
+    await comesBackTo(0, mib); // What other tests have left to the collector.
     const before = usedBytes();
     for (let round = 0; round < 3; round++) {
       for (let i = 0; i < 2000; i++) await queue.put(new Uint8Array(20_000).fill(i));

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { makeList } from "#src/channel/lists.js";
 import { softBytes, Window, windowWords } from "#src/channel/window.js";
-import { holders, view } from "#src/memory/arena.js";
+import { holders } from "#src/memory/arena.js";
 import { hold, letGo } from "#src/memory/holdings.js";
 
 class Death extends Error {}
@@ -36,15 +36,15 @@ function dyingAfter(steps: number, work: () => void): boolean {
 class Memory {
   readonly #words = new Int32Array(windowWords);
   readonly #range: ReturnType<typeof hold>;
-  readonly #bytes: Uint8Array;
+  readonly #sizeBytes: number;
 
   constructor(sizeBytes: number) {
     this.#range = hold(sizeBytes);
-    this.#bytes = view(this.#range.handle).bytes;
+    this.#sizeBytes = sizeBytes;
   }
 
   window(): Window {
-    return new Window(this.#words, 0, this.#bytes, this.#range.handle, 0);
+    return new Window(this.#words, 0, this.#range.handle, 0, this.#sizeBytes);
   }
 
   end(): void {
