@@ -15,6 +15,7 @@
 import { MultiprocessingError, TimeoutError } from "../base/errors.ts";
 import { after } from "../base/deadline.ts";
 import type { WaitOptions } from "../base/options.ts";
+import { ready } from "../base/turn.ts";
 import { blockUntilRung, setRingListener, stayForRings, stayNoLonger, takeAlarm } from "../memory/doorbell.ts";
 import { family } from "../memory/family.ts";
 import {
@@ -97,7 +98,11 @@ export function waitFor<T>(
       resolve(had);
       return;
     }
-    if (timeoutMs !== undefined && timeoutMs <= 0) throw timedOut(what, 0);
+    if (timeoutMs !== undefined && timeoutMs <= 0) {
+      // Whoever asks again and again, without waiting, lets the event loop turn.
+      void ready(timedOut(what, 0)).then(reject);
+      return;
+    }
     const place = enter(spot, each);
     let cancelTimer = (): void => {};
     // Success, time and abort exclude each other at once, not a microtask later: what was taken is never lost.

@@ -58,6 +58,7 @@ const ready: Record<string, () => Promise<unknown>> = {
   "Queue.put and get": () => queue.put(1).then(() => queue.get()),
   "SimpleQueue.put and get": () => simple.put(1).then(() => simple.get()),
   "JoinableQueue.join": () => joinable.join(),
+  "Queue.get, of an empty one, with a limit of 0": () => queue.get({ timeoutMs: 0 }).catch(() => {}),
   "Connection.poll": () => there.poll({ timeoutMs: 1000 }),
   "wait()": () => wait([there]),
   "Process.join": () => process.join(),
