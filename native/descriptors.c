@@ -9,7 +9,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { MAX_DESCRIPTORS = 16 };
+enum { MAX_DESCRIPTORS = 16, MAX_PARTS = 16 };
 
 static napi_value socket_pair(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
@@ -68,6 +68,28 @@ static napi_value send_descriptors(napi_env env, napi_callback_info info) {
   } while (sent < 0 && errno == EINTR);
   if (sent < 0) return mp_throw_errno(env, errno, "sendmsg");
   return NULL;
+}
+
+static napi_value send_now(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  struct iovec parts[MAX_PARTS];
+  uint32_t count;
+  mp_arguments(env, info, 2, arguments);
+  int target = mp_int(env, arguments[0]);
+  MP_CHECK(napi_get_array_length(env, arguments[1], &count));
+  if (count > MAX_PARTS) return mp_throw_errno(env, EINVAL, "sendmsg");
+  for (uint32_t i = 0; i < count; i++) {
+    napi_value item;
+    MP_CHECK(napi_get_element(env, arguments[1], i, &item));
+    MP_CHECK(napi_get_typedarray_info(env, item, NULL, &parts[i].iov_len, &parts[i].iov_base, NULL, NULL));
+  }
+  struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+  ssize_t sent;
+  do {
+    sent = sendmsg(target, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  } while (sent < 0 && errno == EINTR);
+  if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) return mp_throw_errno(env, errno, "sendmsg");
+  return mp_from_int(env, sent < 0 ? 0 : sent);
 }
 
 static napi_value received(napi_env env, const char *bytes, size_t length, const int *descriptors, size_t count) {
@@ -132,6 +154,19 @@ static napi_value receive_descriptors(napi_env env, napi_callback_info info) {
   return result;
 }
 
+static napi_value packet_length(napi_env env, napi_callback_info info) {
+  napi_value arguments[1], nothing;
+  mp_arguments(env, info, 1, arguments);
+  ssize_t length;
+  do {
+    length = recv(mp_int(env, arguments[0]), NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+  } while (length < 0 && errno == EINTR);
+  if (length >= 0) return mp_from_int(env, length);
+  if (errno != EAGAIN && errno != EWOULDBLOCK) return mp_throw_errno(env, errno, "recv");
+  MP_CHECK(napi_get_undefined(env, &nothing));
+  return nothing;
+}
+
 static napi_value change_flags(napi_env env, napi_callback_info info, int get, int set, int flag) {
   napi_value arguments[2];
   mp_arguments(env, info, 2, arguments);
@@ -155,7 +190,9 @@ const mp_function mp_descriptor_functions[] = {
     {"socketPair", socket_pair},                 /* ("stream" | "seqpacket") -> [one end, the other], closed on exec */
     {"pipe", make_pipe},                         /* () -> [read end, write end], closed on exec */
     {"sendDescriptors", send_descriptors},       /* (socket, bytes, descriptors): one message */
+    {"sendNow", send_now},                       /* (socket, parts) -> how many bytes there was room for */
     {"receiveDescriptors", receive_descriptors}, /* (socket) -> {bytes, descriptors} | null at the end | undefined */
+    {"packetLength", packet_length},             /* (socket) -> of the next packet; 0 at the end; undefined: none yet */
     {"setNonBlocking", set_non_blocking},        /* (descriptor, on) */
     {"setCloseOnExec", set_close_on_exec},       /* (descriptor, on) */
     {NULL, NULL},

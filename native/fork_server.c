@@ -104,32 +104,38 @@ void mp_take_over(const int *received, birth *b) {
   sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* A process that has taken a request over is told to its client. */
-static void tell_started(server *s, member *client, const request *r, member *child) {
-  packet answer = {.kind = STARTED, .id = r->id, .pid = child->pid};
-  int for_client = fcntl(child->descriptor, F_DUPFD_CLOEXEC, 3);
-  if (for_client < 0) {
-    answer.code = errno;
-    kill(child->pid, SIGKILL);
-    waitpid(child->pid, NULL, 0);
-    close(child->connection);
-    mp_remove_member(s, child);
-  } else {
-    child->id = r->id;
-    child->client = client;
-    /* Without it the child starts a server of its own, if ever. */
-    if (mp_add_member(s, CLIENT, child->connection) == NULL) close(child->connection);
+/* In a child: until the server says that it watches it. Its job lies ready already, so it would run at once. */
+static void await_watching(int connection) {
+  char said;
+  ssize_t length;
+  do {
+    length = recv(connection, &said, 1, 0);
+  } while (length < 0 && errno == EINTR);
+  if (length <= 0) _exit(0); /* The server has ended: whoever asked for this process asks another one. */
+}
+
+/* Gives the request to the spare process. False where there is none, or it cannot take it. */
+static bool hand_over(server *s, member *client, const request *r, const int *received) {
+  if (s->spare == NULL) return false;
+  /* Before it is handed over: what has been told its job runs, and must be watched by its client. */
+  int for_client = fcntl(s->spare->descriptor, F_DUPFD_CLOEXEC, 3);
+  member *child = for_client < 0 ? NULL : mp_hand_to_spare(s, r, received);
+  if (child == NULL) {
+    if (for_client >= 0) close(for_client);
+    return false;
   }
+  child->id = r->id;
+  child->client = client;
+  /* Without it the child starts a server of its own, if ever. */
+  if (mp_add_member(s, CLIENT, child->connection) == NULL) close(child->connection);
+  packet answer = {.kind = STARTED, .id = r->id, .pid = child->pid};
   mp_tell(s, client, &answer, offsetof(packet, signal), for_client);
+  return true;
 }
 
 /* Forks for one request. True in the child. */
 static bool fork_for(server *s, member *client, const request *r, const int *received, birth *b) {
-  member *ready = mp_hand_to_spare(s, r, received);
-  if (ready != NULL) {
-    tell_started(s, client, r, ready);
-    return false;
-  }
+  if (hand_over(s, client, r, received)) return false;
   packet answer = {.kind = STARTED, .id = r->id};
   size_t answer_length = offsetof(packet, signal);
   int connection[2];
@@ -151,6 +157,7 @@ static bool fork_for(server *s, member *client, const request *r, const int *rec
   if (pid == 0) {
     close(connection[0]);
     mp_leave_server(s);
+    await_watching(connection[1]);
     mp_take_over(received, b);
     return true;
   }
@@ -164,8 +171,7 @@ static bool fork_for(server *s, member *client, const request *r, const int *rec
   }
   member *child = for_client >= 0 ? mp_add_member(s, CHILD, pidfd) : NULL;
   if (pid > 0 && child == NULL) {
-    /* A process that cannot be watched must not be: its end would never be told. It has run nothing of the user's yet,
-     * since it waits for its surroundings. */
+    /* A process that cannot be watched must not be: its end would never be told. It has run nothing yet. */
     if (error == 0) error = ENOMEM;
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
@@ -179,6 +185,7 @@ static bool fork_for(server *s, member *client, const request *r, const int *rec
     child->pid = pid;
     child->id = r->id;
     child->client = client;
+    send(connection[0], "", 1, MSG_NOSIGNAL | MSG_DONTWAIT); /* The socket is empty: there is room. */
     if (mp_add_member(s, CLIENT, connection[0]) == NULL) close(connection[0]); /* It starts a server of its own, if ever. */
   }
   answer.pid = pid;

@@ -33,7 +33,7 @@ void mp_arm_lifeline(int read_end);
 
 /* Forks a process that waits for a request. True in that process. Nothing is lost where it cannot be. */
 bool mp_fork_spare(server *s, birth *b);
-/* The spare process gets the request: its member, which is no spare one any more; NULL where there was none. */
+/* The spare process, which there must be, gets the request: its member, which is no spare one any more; NULL: it cannot. */
 member *mp_hand_to_spare(server *s, const request *r, const int *received);
 /* It has ended, or is to end, unused. */
 void mp_bury_spare(server *s);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 enum { STARTED = 1, EXITED = 2, NOT_KNOWN = -1 };
@@ -43,6 +44,7 @@ typedef struct member {
   struct member *client; /* NULL once that has gone */
   /* of the spare process: the server's ends of its connection, of where its request will come, of its lifeline */
   int connection, job, far_lifeline;
+  rlim_t limit; /* how many descriptors it might have, as it began */
 } member;
 
 typedef struct {

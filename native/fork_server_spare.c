@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -25,13 +26,32 @@
 
 /* A request's descriptors, and the write end of the spare process's lifeline, first. */
 enum { MOST_SENT = MAX_RECEIVED + 1 };
+/* What libuv opens anew after a fork, before it closes the old ones. Generous. */
+enum { RENEWED = 8 };
 
 static void close_pair(const int *pair) {
   close(pair[0]);
   close(pair[1]);
 }
 
+/* Whether a copy of this process has room for a request's descriptors, and for a few that libuv renews. It has at least
+ * as much as this one, which has all its members' beside. */
+static bool has_room(void) {
+  int taken[MOST_SENT + RENEWED];
+  int count = 0;
+  while (count < MOST_SENT + RENEWED && (taken[count] = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)) >= 0) count++;
+  bool enough = count == MOST_SENT + RENEWED;
+  while (count > 0) close(taken[--count]);
+  return enough;
+}
+
+static rlim_t descriptor_limit(pid_t pid) {
+  struct rlimit limit;
+  return prlimit(pid, RLIMIT_NOFILE, NULL, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
 bool mp_fork_spare(server *s, birth *b) {
+  if (!has_room()) return false;
   int connection[2], job[2], lifeline[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, connection) != 0) return false;
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, job) != 0) {
@@ -83,13 +103,17 @@ bool mp_fork_spare(server *s, birth *b) {
   spare->connection = connection[0];
   spare->job = job[0];
   spare->far_lifeline = lifeline[1];
+  spare->limit = descriptor_limit(0);
   s->spare = spare;
   return false;
 }
 
 member *mp_hand_to_spare(server *s, const request *r, const int *received) {
   member *spare = s->spare;
-  if (spare == NULL) return NULL;
+  if (descriptor_limit(spare->pid) < spare->limit) {
+    mp_bury_spare(s); /* It has perhaps no room for the descriptors any more. */
+    return NULL;
+  }
   int descriptors[MOST_SENT];
   size_t count = 1 + (size_t)((r->flags & DETACHED) != 0 ? LIFELINE : MAX_RECEIVED);
   descriptors[0] = spare->far_lifeline;
@@ -151,7 +175,7 @@ void mp_await_request(birth *b) {
   struct cmsghdr *head = CMSG_FIRSTHDR(&message);
   size_t count = 1 + (size_t)((r.flags & DETACHED) != 0 ? LIFELINE : MAX_RECEIVED);
   if (length != (ssize_t)sizeof(r) || head == NULL || head->cmsg_len != CMSG_LEN(sizeof(int) * count)) {
-    _exit(0); /* The server has ended, or this process has no room for the descriptors: its owner sees it end. */
+    _exit(0); /* The server has ended; or its limit was lowered at this very moment, and its owner sees it end. */
   }
   int received[MOST_SENT];
   memcpy(received, CMSG_DATA(head), count * sizeof(int));

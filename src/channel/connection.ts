@@ -16,7 +16,6 @@ import { nextTurn, ready, turnIsDue } from "../base/turn.ts";
 import { waitable, type Waitable } from "../base/waitable.ts";
 import { letGo, nameHandle, type Holding } from "../memory/holdings.ts";
 import { ownId } from "../memory/participants.ts";
-import { beforeBlocking } from "../sync/before-blocking.ts";
 import { waitFor, waitForSync } from "../sync/wait-queue.ts";
 import { brokenPipe, closedEnd, EndOfChannelError, endOfPipe, movedEnd } from "./errors.ts";
 import { Line } from "./line.ts";
@@ -126,7 +125,6 @@ export class Connection<T = unknown> {
     orDiscard(parcel, () => {
       if (this.#publish(call, parcel, false)) return;
       keepParcel(parcel);
-      if (timeoutMs !== 0) beforeBlocking();
       waitForSync(port.writerSpot, (thorough) => this.#publish(call, parcel, thorough), timeoutMs, call);
     });
   }
@@ -159,7 +157,6 @@ export class Connection<T = unknown> {
     const port = this.#readable(call);
     const timeoutMs = checkSyncWaitOptions(call, options);
     const soon = spin(() => (port.in.count > 0 ? this.#take(call, false) : undefined));
-    if (soon === undefined && timeoutMs !== 0) beforeBlocking();
     const attempt = (thorough: boolean): Taken | undefined => this.#take(call, thorough);
     return unpackSync(soon ?? waitForSync(port.readerSpot, attempt, timeoutMs, call)) as T;
   }

@@ -14,7 +14,6 @@ import { waitable, type Waitable } from "../base/waitable.ts";
 import { view, type Range } from "../memory/arena.ts";
 import { hold, keep } from "../memory/holdings.ts";
 import type { SyncWaitOptions } from "../sync/acquirable.ts";
-import { beforeBlocking } from "../sync/before-blocking.ts";
 import { registerShared } from "../sync/shared-kind.ts";
 import { waitFor, waitForSync, wake } from "../sync/wait-queue.ts";
 import { EndOfChannelError, QueueEmptyError, QueueFullError } from "./errors.ts";
@@ -130,7 +129,6 @@ export class Queue<T = unknown> {
     orDiscard(parcel, () => {
       if (this.#put(call, parcel)) return;
       keepParcel(parcel);
-      if (timeoutMs !== 0) beforeBlocking();
       waitForSync(this.memory.putSpot, () => this.#putAfterWaiting(call, parcel), timeoutMs, call);
     });
   }
@@ -190,7 +188,6 @@ export class Queue<T = unknown> {
     const timeoutMs = checkSyncWaitOptions(call, options);
     let taken = timeoutMs === 0 ? this.#take(call) : spin(() => this.#take(call));
     if (taken === undefined) {
-      if (timeoutMs !== 0) beforeBlocking();
       taken = waitForSync(this.memory.getSpot, () => this.#takeAfterWaiting(call), timeoutMs, call);
     }
     return unpackSync(taken) as T;

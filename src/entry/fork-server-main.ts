@@ -18,7 +18,7 @@ import {
   serverConnectionDescriptor,
   serverFamilyDescriptor,
   serverLifelineDescriptor,
-} from "../process/fork-servers.ts";
+} from "../process/fork-server-start.ts";
 import { resolvingFile } from "../process/fork-server-preload.ts";
 import type { ServerOrders, ServerReady } from "../process/fork-server-protocol.ts";
 import { collectGarbage, rehearse } from "../process/rehearsal.ts";

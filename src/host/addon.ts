@@ -36,6 +36,8 @@ export interface Addon {
   pipe(): [number, number];
   /** One message. */
   sendDescriptors(socket: number, bytes: Uint8Array, descriptors: readonly number[]): void;
+  /** The parts, one behind the other, without waiting: how many of their bytes there was room for. */
+  sendNow(socket: number, parts: readonly Uint8Array[]): number;
   /**
    * One message; null at the end; undefined when none is there yet (non-blocking sockets only). Fewer descriptors than
    * were sent where this process has no room for more.
@@ -43,6 +45,8 @@ export interface Addon {
   receiveDescriptors(
     socket: number,
   ): { readonly bytes: Uint8Array; readonly descriptors: readonly number[] } | null | undefined;
+  /** Of the next packet, which stays; 0 at the end; undefined when none is there yet. */
+  packetLength(socket: number): number | undefined;
   setNonBlocking(descriptor: number, on: boolean): void;
   setCloseOnExec(descriptor: number, on: boolean): void;
   /** Calls back while the descriptor can be read, or has ended. */

@@ -18,6 +18,7 @@ import { CancelledError, ClosedError, invalidState, TimeoutError } from "../base
 import type { WaitOptions } from "../base/options.ts";
 import type { NearStack } from "../process/stacks.ts";
 import type { Target } from "../process/process-options.ts";
+import { owe } from "../sync/debts.ts";
 import { Answers, type AnswersOwner } from "./answers.ts";
 import { Backlog } from "./backlog.ts";
 import { chunksAhead } from "./chunk-size.ts";
@@ -30,7 +31,7 @@ import type { MapSink } from "./map-sinks.ts";
 import { Tally } from "./pool-statistics.ts";
 import type { CheckedCallOptions, CheckedPoolOptions } from "./pool-options.ts";
 import { inputOf, type Items } from "./task-input.ts";
-import { Call, Task } from "./task.ts";
+import { Call, refused, Task } from "./task.ts";
 import type { Worker } from "./worker.ts";
 
 /** Read from an async input before a worker asks for it: enough for a chunk each. Arbitrary. */
@@ -191,13 +192,17 @@ export class Engine implements CrewOwner, JobOwner, AnswersOwner {
   #pumpSoon(): void {
     if (this.#pumpIsDue) return;
     this.#pumpIsDue = true;
-    queueMicrotask(() => {
-      this.#pumpIsDue = false;
-      this.#pump();
-    });
+    queueMicrotask(this.#pumpIfDue);
+    owe(this.#pumpIfDue);
   }
 
+  readonly #pumpIfDue = (): true => {
+    if (this.#pumpIsDue) this.#pump();
+    return true;
+  };
+
   #pump(): void {
+    this.#pumpIsDue = false;
     // All get something before any gets more.
     for (const most of [1, Infinity]) {
       for (const worker of this.crew) {
@@ -385,14 +390,4 @@ export class Engine implements CrewOwner, JobOwner, AnswersOwner {
     }
     this.#updateKeepAlive();
   }
-}
-
-/** A task that was settled before it began. */
-export function refused(id: number, error: unknown, near: NearStack): Task<unknown> {
-  const call = new Call(id, undefined, new Uint8Array(0), [], 0, undefined, near);
-  const task = new Task<unknown>(call);
-  call.state = "failed";
-  call.finishedAt = performance.now();
-  call.reject(error);
-  return task;
 }

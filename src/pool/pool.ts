@@ -11,7 +11,7 @@ import type { Target } from "../process/process-options.ts";
 import { takeNearStack, type NearStack } from "../process/stacks.ts";
 import { registerKind } from "../wire/kinds.ts";
 import { chunkSize } from "./chunk-size.ts";
-import { Engine, refused } from "./engine.ts";
+import { Engine } from "./engine.ts";
 import type { JobSettings, MapJob } from "./map-job.ts";
 import { CollectingSink, StreamSink, type MapSink } from "./map-sinks.ts";
 import {
@@ -28,7 +28,7 @@ import {
 import { workerStatistics, type PoolStatistics } from "./pool-statistics.ts";
 import { ProgressReporter } from "./progress.ts";
 import { checkItems, type Items } from "./task-input.ts";
-import type { Task } from "./task.ts";
+import { refused, type Task } from "./task.ts";
 
 /** A pool that nobody can reach any more ends when its tasks are done. */
 const unreachable = new FinalizationRegistry<Engine>((engine) => engine.endGracefully());

@@ -17,6 +17,7 @@ import { MalformedMessageError } from "../base/errors.ts";
 const magic = 0x4d504653;
 const detachedFlag = 1;
 const startedKind = 1;
+export const startedBytes = 16;
 const exitedKind = 2;
 const littleEndian = endianness() === "LE";
 
@@ -58,7 +59,7 @@ export function forkRequest(id: number, options: { readonly detached: boolean })
 export function parseServerMessage(bytes: Uint8Array): ServerMessage {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const kind = bytes.length >= 4 ? view.getUint32(0, littleEndian) : 0;
-  if (kind === startedKind && bytes.length === 16) {
+  if (kind === startedKind && bytes.length === startedBytes) {
     return {
       kind: "started",
       id: view.getUint32(4, littleEndian),

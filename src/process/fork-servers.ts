@@ -4,40 +4,27 @@
  *
  * Runs in: the owner.
  * Guarantees: one server for any number of starts at once; a dead one is replaced at the next start; what makes forking
- * unsafe here is found once, said by `unsafeReason()`, and never tried again.
+ * unsafe here is found once, said by `unsafeReason()`, and never tried again. No promise stands between: what goes on
+ * while this thread blocks must not need one.
  */
-import { spawn, type ChildProcess } from "node:child_process";
-import { closeSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { after } from "../base/deadline.ts";
-import { deferred, type Deferred } from "../base/deferred.ts";
-import { MultiprocessingError } from "../base/errors.ts";
-import { requireAddon, type Addon } from "../host/addon.ts";
-import { family } from "../memory/family.ts";
-import { withoutInspector } from "./exec-arguments.ts";
+import { requireAddon } from "../host/addon.ts";
 import { ForkServer } from "./fork-server.ts";
-import { forkServerFlags } from "./fork-server-flags.ts";
 import { forkserverPreload } from "./fork-server-preload.ts";
-import type { ServerOrders, ServerReady, ServerSettings } from "./fork-server-protocol.ts";
-import { sampleFunction } from "./rehearsal-sample.ts";
+import type { ServerSettings } from "./fork-server-protocol.ts";
+import { startForkServer } from "./fork-server-start.ts";
 
-const program = fileURLToPath(new URL("../entry/fork-server-main.js", import.meta.url));
-
-/** The descriptors at which a server finds its owner, and the family's memory. */
-export const serverConnectionDescriptor = 3;
-export const serverFamilyDescriptor = 4;
-/** And the pipe whose closing kills it: it must end with its root even while it is stopped. */
-export const serverLifelineDescriptor = 5;
-
-/** ld.so(8). The server takes it out of its environment again. */
-export const bindNow = "LD_BIND_NOW";
-
-/** Preloading may be slow, but a module that never finishes must not hang its user. Arbitrary. */
-const longestPreloadMs = 300_000;
+/** One of the two is called, once, at once or later. */
+export interface ServerSeeker {
+  found(server: ForkServer): void;
+  /** It cannot be started, or what it preloads cannot be loaded. */
+  failed(error: unknown): void;
+}
 
 interface Current {
-  readonly server: Promise<ForkServer>;
   readonly settings: ServerSettings;
+  /** Undefined while it is being started. */
+  server: ForkServer | undefined;
+  readonly seekers: ServerSeeker[];
 }
 
 let current: Current | undefined;
@@ -55,135 +42,39 @@ export function adoptForkServer(connection: number): void {
   inherited = { connection, settings: forkserverPreload() };
 }
 
-/** @throws {MultiprocessingError} when it cannot be started, or what it preloads cannot be loaded */
-export async function currentForkServer(): Promise<ForkServer> {
+export function findForkServer(seeker: ServerSeeker): void {
   const settings = forkserverPreload();
   if (inherited !== undefined) {
-    const server = new ForkServer(requireAddon(), inherited.connection);
-    current = { server: Promise.resolve(server), settings: inherited.settings };
+    const { connection, settings: its } = inherited;
     inherited = undefined;
+    current = { settings: its, server: new ForkServer(requireAddon(), connection), seekers: [] };
   }
-  if (current !== undefined) {
-    const { server, settings: old } = current;
-    const running = await server;
-    if (running.isAlive() && old === settings) return running;
-    if (current.server === server) {
-      running.retire();
-      current = undefined;
-    } else {
-      return currentForkServer(); // Another start has replaced it meanwhile.
-    }
+  if (current?.settings === settings && current.server?.isAlive() !== false) {
+    if (current.server === undefined) current.seekers.push(seeker);
+    else seeker.found(current.server);
+    return;
   }
-  const server = startServer(settings);
-  current = { server, settings };
-  server.catch(() => {
-    if (current?.server === server) current = undefined; // The next start tries again.
-  });
-  return server;
+  current?.server?.retire();
+  current = { settings, server: undefined, seekers: [seeker] };
+  start(current);
 }
 
-async function startServer(settings: ServerSettings): Promise<ForkServer> {
-  const addon = requireAddon();
-  const { ours, theirs, lifeline, itsLifeline } = openConnection(addon);
-  const closeOurs = (): void => {
-    closeSync(ours);
-    closeSync(lifeline);
+function start(its: Current): void {
+  const failed = (error: unknown, why?: string): void => {
+    if (current === its) current = undefined; // The next start tries again.
+    if (why !== undefined) unsafe = why;
+    for (const seeker of its.seekers.splice(0)) seeker.failed(error);
   };
-  let child: ChildProcess;
   try {
-    const flags = forkServerFlags(process.execArgv, process.versions.node);
-    child = spawn(process.execPath, [...flags, program], {
-      argv0: process.argv0,
-      stdio: ["ignore", "inherit", "inherit", theirs, family().descriptor, itsLifeline],
-      // Symbols of the C library are looked up at once, in the server: else each child would look up the same again.
-      env: { ...withoutInspector(process.env), [bindNow]: "1" },
+    startForkServer(requireAddon(), its.settings, {
+      ready(server) {
+        its.server = server;
+        for (const seeker of its.seekers.splice(0)) seeker.found(server);
+        if (current !== its) server.retire(); // Another one preloads something else by now.
+      },
+      failed,
     });
-  } catch (cause) {
-    closeOurs();
-    throw cannotStart(String(cause), cause);
-  } finally {
-    closeSync(theirs);
-    closeSync(itsLifeline);
-  }
-  child.unref();
-  const ready = deferred<ServerReady>();
-  child.once("error", (cause) => ready.reject(cannotStart(String(cause), cause)));
-  addon.setNonBlocking(ours, true);
-  const watcher = addon.watch(ours, () => {
-    if (receiveReady(ours, child, ready)) watcher.close();
-  });
-  const cancel = after(longestPreloadMs, () => {
-    child.kill("SIGKILL");
-    ready.reject(cannotStart(`it was not ready after ${longestPreloadMs} ms`));
-  });
-  try {
-    // The server is loading its own modules meanwhile.
-    const orders: ServerOrders = { ...settings, sample: sampleFunction() };
-    addon.sendDescriptors(ours, Buffer.from(JSON.stringify(orders)), []);
-    const { problem, unsafe: found } = await ready.promise;
-    if (problem !== undefined) throw cannotStart(problem);
-    if (found !== undefined) {
-      unsafe = found;
-      throw new UnsafeToFork(`Cannot fork: ${found}`, { code: "ERR_MP_NOT_SUPPORTED" });
-    }
   } catch (error) {
-    watcher.close();
-    closeOurs();
-    throw error;
-  } finally {
-    cancel();
+    failed(error);
   }
-  watcher.close();
-  return new ForkServer(addon, ours, lifeline);
-}
-
-function openConnection(addon: Addon): { ours: number; theirs: number; lifeline: number; itsLifeline: number } {
-  try {
-    const [ours, theirs] = addon.socketPair("seqpacket");
-    try {
-      const [itsLifeline, lifeline] = addon.pipe();
-      return { ours, theirs, lifeline, itsLifeline };
-    } catch (cause) {
-      closeSync(ours);
-      closeSync(theirs);
-      throw cause;
-    }
-  } catch (cause) {
-    throw cannotStart(`its connection cannot be opened (${String(cause)})`, cause);
-  }
-}
-
-/** Threads that a fork would leave behind: another start method has to be taken. */
-export class UnsafeToFork extends MultiprocessingError {}
-
-/** True when there is nothing more to wait for on the connection. */
-function receiveReady(connection: number, child: ChildProcess, ready: Deferred<ServerReady>): boolean {
-  let packet: { readonly bytes: Uint8Array } | null | undefined;
-  try {
-    packet = requireAddon().receiveDescriptors(connection);
-  } catch {
-    packet = null; // ECONNRESET: it died with its settings unread.
-  }
-  if (packet === undefined) return false;
-  if (packet !== null) {
-    ready.resolve(JSON.parse(Buffer.from(packet.bytes).toString()) as ServerReady);
-    return true;
-  }
-  const ended = (): void => {
-    const how = child.signalCode ?? `exit code ${child.exitCode}`;
-    ready.reject(cannotStart(`it ended with ${how} before it was ready; its stderr says more`));
-  };
-  if (child.exitCode !== null || child.signalCode !== null) ended();
-  else child.once("exit", ended);
-  return true;
-}
-
-function cannotStart(why: string, cause?: unknown): MultiprocessingError {
-  const message =
-    `Cannot start the fork server: ${why}\n` +
-    `  do this:  check the modules given to setForkserverPreload(), or use setStartMethod("spawn")`;
-  return new MultiprocessingError(message, {
-    code: "ERR_MP_PROCESS_START",
-    ...(cause === undefined ? {} : { cause }),
-  });
 }

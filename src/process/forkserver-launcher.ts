@@ -2,23 +2,29 @@
  * Start method "forkserver": a small server process that forks, so that a process starts in milliseconds.
  *
  * Runs in: the owner. The other ends are `entry/fork-server-main.ts` and `forked-child.ts`.
- * Guarantees: no descriptor of a child outlives it here; a server that has died is replaced within the same start.
+ * Guarantees: no descriptor of a child outlives it here; a server that has died is replaced within the same start; a
+ * target runs at most once.
  */
 import { closeSync, openSync, statSync } from "node:fs";
 import { Socket } from "node:net";
 import { isMainThread } from "node:worker_threads";
+import { after } from "../base/deadline.ts";
 import { MultiprocessingError } from "../base/errors.ts";
 import { addonOrUndefined, requireAddon, whyNoAddon, type Addon } from "../host/addon.ts";
+import { owe } from "../sync/debts.ts";
+import { openControl } from "./first-words.ts";
 import { ForkServerEnded, type Forked, type ForkRequest } from "./fork-server.ts";
 import { loaderOption } from "./fork-server-flags.ts";
-import { currentForkServer, unsafeReason } from "./fork-servers.ts";
+import { findForkServer, unsafeReason } from "./fork-servers.ts";
 import { launchedByFork } from "./forked-process.ts";
 import { frameHead } from "./frames.ts";
-import type { Launched, Launcher, LaunchRequest } from "./launcher.ts";
+import type { LaunchOutcome, Launcher, LaunchRequest } from "./launcher.ts";
 import { surroundings } from "./surroundings.ts";
 
 /** A server that dies while it is asked is replaced; one that keeps dying is a fault to be told. Arbitrary. */
 const tries = 3;
+/** A process that has been killed ends within a millisecond. Arbitrary. */
+const longestEndMs = 2000;
 
 export const forkserverLauncher: Launcher = { method: "forkserver", unavailable, cannotHonour, launch };
 
@@ -39,26 +45,18 @@ function cannotHonour({ execArgv, env }: LaunchRequest): string | undefined {
   return undefined;
 }
 
-async function launch(request: LaunchRequest): Promise<Launched> {
+function launch(request: LaunchRequest, words: readonly Uint8Array[], then: LaunchOutcome): void {
   const addon = requireAddon();
-  checkDirectory(request);
-  const told = surroundings(request);
-  const ends = openEnds(addon, request);
+  let forking: Forking;
   try {
-    const forked = await fork({
-      detached: request.detached,
-      descriptors: ends.theirs.map(({ descriptor }) => descriptor),
-    });
-    const { control } = ends.ours;
-    control.write(frameHead("surroundings", told.length));
-    control.write(told);
-    return launchedByFork(addon, forked, ends.ours);
+    checkDirectory(request);
+    const told = surroundings(request);
+    forking = new Forking(addon, request, [frameHead("surroundings", told.length), told, ...words], then);
   } catch (error) {
-    ends.closeOurs();
-    throw named(error, request.name);
-  } finally {
-    for (const { descriptor, lent } of ends.theirs) if (!lent) closeSync(descriptor);
+    then.failed(named(error, request.name));
+    return;
   }
+  forking.ask();
 }
 
 /** A spawned child finds out when it is started; a forked one would be there already. */
@@ -71,15 +69,104 @@ function checkDirectory({ cwd, name }: LaunchRequest): void {
   );
 }
 
-async function fork(request: ForkRequest): Promise<Forked> {
-  for (let attempt = 1; ; attempt++) {
-    const server = await currentForkServer();
-    try {
-      return await server.fork(request);
-    } catch (error) {
-      if (!(error instanceof ForkServerEnded) || attempt === tries) throw error;
-    }
+/** One start, asked of one server after the other until one has met it. */
+class Forking implements ForkRequest {
+  readonly detached: boolean;
+  readonly #addon: Addon;
+  readonly #request: LaunchRequest;
+  readonly #words: readonly Uint8Array[];
+  readonly #then: LaunchOutcome;
+  #ends: Ends;
+  #attempts = 0;
+
+  /** @throws {MultiprocessingError} when its channels cannot be opened */
+  constructor(addon: Addon, request: LaunchRequest, words: readonly Uint8Array[], then: LaunchOutcome) {
+    this.detached = request.detached;
+    this.#addon = addon;
+    this.#request = request;
+    this.#words = words;
+    this.#then = then;
+    this.#ends = openEnds(addon, request, words);
   }
+
+  get descriptors(): readonly number[] {
+    return this.#ends.theirs.map(({ descriptor }) => descriptor);
+  }
+
+  ask(): void {
+    this.#attempts++;
+    findForkServer({ found: (server) => server.fork(this), failed: (error) => this.failed(error) });
+  }
+
+  sent(): void {
+    this.#ends.closeTheirs();
+  }
+
+  started(forked: Forked): void {
+    this.#then.launched(launchedByFork(this.#addon, forked, this.#ends.keep()));
+  }
+
+  failed(error: unknown): void {
+    if (!(error instanceof ForkServerEnded) || this.#attempts === tries) this.#give(error);
+    else if (error.asked) this.#askAgainUnlessRun();
+    else this.ask();
+  }
+
+  #give(error: unknown): void {
+    this.#ends.closeOurs();
+    this.#ends.closeTheirs();
+    this.#then.failed(named(error, this.#request.name));
+  }
+
+  /**
+   * The server died with the request in hand. A process that it has started nevertheless ends with its lifeline; then the
+   * kernel says whether anybody has read the first words to their end: ECONNRESET when there is something left of them.
+   */
+  #askAgainUnlessRun(): void {
+    const { control } = this.#ends;
+    this.#ends.closeLifeline();
+    let settled = false;
+    const settle = (unread: boolean): true => {
+      if (settled) return true;
+      settled = true;
+      watcher.close();
+      cancel();
+      this.#ends.closeOurs();
+      if (unread) this.#askWithNewEnds();
+      else this.#give(perhapsRun());
+      return true;
+    };
+    const look = (): boolean => {
+      if (settled) return true;
+      try {
+        return this.#addon.receiveDescriptors(control) === undefined ? false : settle(false);
+      } catch (error) {
+        return settle((error as NodeJS.ErrnoException).code === "ECONNRESET");
+      }
+    };
+    this.#addon.setNonBlocking(control, true);
+    const watcher = this.#addon.watch(control, look);
+    const cancel = after(longestEndMs, () => void settle(false));
+    owe(look);
+  }
+
+  #askWithNewEnds(): void {
+    try {
+      this.#ends = openEnds(this.#addon, this.#request, this.#words);
+    } catch (error) {
+      this.#then.failed(named(error, this.#request.name));
+      return;
+    }
+    this.ask();
+  }
+}
+
+function perhapsRun(): MultiprocessingError {
+  return new MultiprocessingError(
+    `Cannot start a process: its fork server ended while it was asked, and the target has perhaps begun to run\n` +
+      `  do this:  start it again if running it twice does no harm`,
+    { code: "ERR_MP_PROCESS_START" },
+  );
 }
 
 /** What this side keeps of a child's channels. */
@@ -93,25 +180,34 @@ export interface OurEnds {
 }
 
 interface Ends {
-  readonly ours: OurEnds;
+  readonly control: number;
   /** In the order of the request: control, stdin, stdout, stderr, lifeline. `lent`: this process's own. */
   readonly theirs: readonly { readonly descriptor: number; readonly lent: boolean }[];
+  /** For a child that lives: sockets instead of descriptors. */
+  keep(): OurEnds;
+  closeLifeline(): void;
+  closeTheirs(): void;
   closeOurs(): void;
 }
 
-function openEnds(addon: Addon, { stdio, detached }: LaunchRequest): Ends {
+function openEnds(addon: Addon, { stdio, detached }: LaunchRequest, words: readonly Uint8Array[]): Ends {
   const theirs: { descriptor: number; lent: boolean }[] = [];
-  const ours: number[] = [];
-  const pair = (): number => {
-    const [mine, its] = addon.socketPair("stream");
-    ours.push(mine);
+  const ours = new Set<number>();
+  const own = ([mine, its]: readonly [number, number]): number => {
+    ours.add(mine);
     theirs.push({ descriptor: its, lent: false });
     return mine;
   };
+  const close = (descriptor: number): void => {
+    if (ours.delete(descriptor)) closeSync(descriptor);
+  };
+  const closeTheirs = (): void => {
+    for (const { descriptor, lent } of theirs.splice(0)) if (!lent) closeSync(descriptor);
+  };
   try {
-    const control = pair();
+    const control = own(openControl(addon, words));
     const streams = [0, 1, 2].map((descriptor) => {
-      if (stdio === "pipe") return pair();
+      if (stdio === "pipe") return own(addon.socketPair("stream"));
       if (stdio === "inherit") theirs.push({ descriptor, lent: true });
       else theirs.push({ descriptor: openSync("/dev/null", descriptor === 0 ? "r" : "w"), lent: false });
       return undefined;
@@ -119,33 +215,35 @@ function openEnds(addon: Addon, { stdio, detached }: LaunchRequest): Ends {
     let lifeline: number | undefined;
     if (!detached) {
       const [read, write] = addon.pipe();
-      theirs.push({ descriptor: read, lent: false });
-      ours.push(write);
-      lifeline = write;
+      lifeline = own([write, read]);
     }
     const [stdin, stdout, stderr] = streams;
-    const sockets: Socket[] = [];
-    const socket = (fd: number, readable: boolean, writable: boolean): Socket => {
-      const made = new Socket({ fd, readable, writable });
-      sockets.push(made);
-      return made;
+    const socket = (fd: number | undefined, readable: boolean, writable: boolean): Socket | null =>
+      fd === undefined ? null : new Socket({ fd, readable, writable });
+    const closeLifeline = (): void => {
+      if (lifeline !== undefined) close(lifeline);
     };
-    const kept: OurEnds = {
-      control: socket(control, true, true),
-      lifeline,
-      stdin: stdin === undefined ? null : socket(stdin, false, true),
-      stdout: stdout === undefined ? null : socket(stdout, true, false),
-      stderr: stderr === undefined ? null : socket(stderr, true, false),
+    return {
+      control,
+      theirs,
+      keep: () => ({
+        control: socket(control, true, true)!,
+        lifeline,
+        stdin: socket(stdin, false, true),
+        stdout: socket(stdout, true, false),
+        stderr: socket(stderr, true, false),
+      }),
+      closeLifeline,
+      closeTheirs,
+      closeOurs() {
+        // The lifeline first: a child that nobody waits for ends by it, before it could see that its channel has ended.
+        closeLifeline();
+        for (const descriptor of ours) close(descriptor);
+      },
     };
-    const closeOurs = (): void => {
-      // The lifeline first: a child that nobody waits for ends by it, before it could see that its channel has ended.
-      if (lifeline !== undefined) closeSync(lifeline);
-      for (const made of sockets) made.destroy();
-    };
-    return { ours: kept, theirs, closeOurs };
   } catch (cause) {
     for (const descriptor of ours) closeSync(descriptor);
-    for (const { descriptor, lent } of theirs) if (!lent) closeSync(descriptor);
+    closeTheirs();
     throw new MultiprocessingError(`Cannot start a process: its channels cannot be opened (${String(cause)})`, {
       code: "ERR_MP_PROCESS_START",
       cause,

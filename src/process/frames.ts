@@ -9,7 +9,16 @@
  */
 import { MalformedMessageError } from "../base/errors.ts";
 
-export type FrameKind = "preparation" | "job" | "result" | "error" | "surroundings" | "exit" | "held" | "message";
+export type FrameKind =
+  | "preparation"
+  | "job"
+  | "result"
+  | "error"
+  | "surroundings"
+  | "exit"
+  | "held"
+  | "message"
+  | "elsewhere";
 
 const kinds: readonly FrameKind[] = [
   "preparation",
@@ -20,6 +29,7 @@ const kinds: readonly FrameKind[] = [
   "exit",
   "held",
   "message",
+  "elsewhere",
 ];
 /** Not 0 and not ASCII, so that text which a child writes to the descriptor by mistake is noticed. */
 const firstKindByte = 0xc1;

@@ -2,6 +2,9 @@
  * The contract between Process and the ways to start one: one file per start method, never an `if method ===` elsewhere.
  *
  * Runs in: the owner.
+ * Guarantees: a process for whose start nothing has to be waited for is on its way, with its job, when `launch()` returns;
+ * what has to be waited for goes on while this thread blocks, too (`sync/debts.ts`). So callbacks and no promises, which
+ * stand still then.
  * A launcher brings an operating-system process to life, whose other end of the control channel runs
  * `child-runtime.ts`; what is said over that channel is not its business.
  */
@@ -47,9 +50,17 @@ export interface Launcher {
   /** Why this one request cannot be met by the method; undefined when it can. */
   cannotHonour(request: LaunchRequest): string | undefined;
   /**
-   * Resolves when the process exists and has its pid.
+   * Never throws.
    *
-   * @throws {MultiprocessingError} ERR_MP_PROCESS_START when the operating system refuses.
+   * @param words frames that the child finds in its control channel, in any number of parts
    */
-  launch(request: LaunchRequest): Promise<Launched>;
+  launch(request: LaunchRequest, words: readonly Uint8Array[], then: LaunchOutcome): void;
+}
+
+/** Exactly one of the two is called, once; within `launch()` or later. Neither must throw. */
+export interface LaunchOutcome {
+  /** The process exists, and has its pid. */
+  launched(launched: Launched): void;
+  /** ERR_MP_PROCESS_START when the operating system refuses. */
+  failed(error: unknown): void;
 }

@@ -88,30 +88,43 @@ export class Process<F extends Target = Target> implements AsyncDisposable, Curr
       );
     }
     const nearStack = takeNearStack(this.start);
-    state.starting = this.#startUp(state, nearStack);
-    await state.starting;
+    await this.#startUp(state, nearStack);
     return this;
   }
 
-  async #startUp(state: ProcessState, nearStack: NearStack): Promise<void> {
+  /** Nothing is awaited in here: while this thread blocks, a start that is under way goes on, but no promise does. */
+  #startUp(state: ProcessState, nearStack: NearStack): Promise<void> {
+    const starting = deferred<void>();
+    state.starting = starting.promise;
+    const failed = (error: unknown): void => {
+      results.get(this)?.reject(error);
+      results.delete(this);
+      starting.reject(error);
+      // As if it had never been called: a later start(), once the cause is mended, gets a promise of its own.
+      starting.promise.catch(() => {
+        state.starting = undefined;
+      });
+    };
     try {
       if (isBootstrapping()) throw bootstrappingError(state.name);
       state.options?.signal?.throwIfAborted();
-      const supervision = await startProcess(this, state, nearStack);
-      state.supervision = supervision;
-      if (state.daemon) supervision.release();
-      addChild(this);
-      void supervision.ended.then(() => removeChild(this));
-      const result = results.get(this);
-      if (result !== undefined) forward(supervision, result);
+      startProcess(this, state, nearStack, {
+        started: (supervision) => {
+          state.starting = undefined;
+          state.supervision = supervision;
+          if (state.daemon) supervision.release();
+          addChild(this);
+          void supervision.ended.then(() => removeChild(this));
+          const result = results.get(this);
+          if (result !== undefined) forward(supervision, result);
+          starting.resolve();
+        },
+        failed,
+      });
     } catch (error) {
-      // As if it had never been called: a later start(), once the cause is mended, gets a promise of its own.
-      results.get(this)?.reject(error);
-      results.delete(this);
-      throw error;
-    } finally {
-      state.starting = undefined;
+      failed(error);
     }
+    return starting.promise;
   }
 
   /**

@@ -6,14 +6,17 @@
  * Leaves to others: what is said over the control channel; when a child must end (`entry/watchdog-main.ts`).
  */
 import { spawn, type ChildProcess } from "node:child_process";
-import type { Duplex, Readable, Writable } from "node:stream";
-import type { Socket } from "node:net";
+import { closeSync } from "node:fs";
+import { Socket } from "node:net";
+import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { MultiprocessingError } from "../base/errors.ts";
+import { addonOrUndefined } from "../host/addon.ts";
 import { familyDescriptor } from "../memory/family.ts";
 import { inheritedExecArgv, withoutInspector } from "./exec-arguments.ts";
 import { exitStatus, type ExitStatus } from "./exit-status.ts";
-import type { Launched, Launcher, LaunchRequest } from "./launcher.ts";
+import { openControl } from "./first-words.ts";
+import type { Launched, Launcher, LaunchOutcome, LaunchRequest } from "./launcher.ts";
 
 /**
  * The descriptors that a spawned child finds open: the control channel, the lifeline that ends with its owner, and the
@@ -33,30 +36,44 @@ export const spawnLauncher: Launcher = {
   launch,
 };
 
-function launch(request: LaunchRequest): Promise<Launched> {
+function launch(request: LaunchRequest, words: readonly Uint8Array[], then: LaunchOutcome): void {
   const { name, detached, stdio } = request;
-  return new Promise((resolve, reject) => {
-    const failed = (cause: unknown): void => reject(startError(name, cause));
-    let child: ChildProcess;
-    try {
-      const memory = familyDescriptor();
-      child = spawn(process.execPath, childArguments(request, memory !== undefined), {
-        stdio: [stdio, stdio, stdio, "pipe", "pipe", ...(memory === undefined ? [] : [memory])],
-        env: request.env ?? withoutInspector(process.env),
-        detached,
-        ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
-      });
-    } catch (cause) {
-      failed(cause); // Bad arguments and some refusals of the system are thrown, others are told by an event.
-      return;
-    }
-    child.once("error", failed);
-    child.once("spawn", () => {
-      child.off("error", failed);
-      child.on("error", ignoreFailedKill);
-      resolve(launched(child));
+  const addon = addonOrUndefined();
+  const refused = (cause: unknown): void => then.failed(startError(name, cause));
+  let ends: [ours: number, theirs: number] | undefined;
+  let child: ChildProcess;
+  try {
+    if (addon !== undefined) ends = openControl(addon, words);
+    const memory = familyDescriptor();
+    child = spawn(process.execPath, childArguments(request, memory !== undefined), {
+      stdio: [stdio, stdio, stdio, ends?.[1] ?? "pipe", "pipe", ...(memory === undefined ? [] : [memory])],
+      env: request.env ?? withoutInspector(process.env),
+      detached,
+      ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
     });
-  });
+  } catch (cause) {
+    if (ends !== undefined) for (const descriptor of ends) closeSync(descriptor);
+    refused(cause); // Bad arguments and some refusals of the system are thrown, others are told by an event.
+    return;
+  }
+  if (ends !== undefined) closeSync(ends[1]);
+  if (child.pid === undefined) {
+    if (ends !== undefined) closeSync(ends[0]);
+    child.once("error", refused);
+    return;
+  }
+  child.on("error", ignoreFailedKill);
+  then.launched(launched(child, controlOf(child, ends?.[0], words)));
+}
+
+/** Without the addon nothing of the library's blocks the thread, so the words may be written in the background. */
+function controlOf(child: ChildProcess, ours: number | undefined, words: readonly Uint8Array[]): Socket {
+  if (ours !== undefined) return new Socket({ fd: ours, readable: true, writable: true });
+  const control = child.stdio[controlDescriptor] as Socket;
+  control.cork();
+  for (const part of words) control.write(part);
+  control.uncork();
+  return control;
 }
 
 function childArguments({ name, execArgv, detached }: LaunchRequest, inFamily: boolean): string[] {
@@ -65,14 +82,9 @@ function childArguments({ name, execArgv, detached }: LaunchRequest, inFamily: b
   return [...options, program, name, detached ? "detached" : "attached", ...(inFamily ? [familyWord] : [])];
 }
 
-function launched(child: ChildProcess): Launched {
-  const [stdin, stdout, stderr, control, lifeline] = child.stdio as [
-    Writable | null,
-    Readable | null,
-    Readable | null,
-    Duplex & Socket,
-    Socket,
-  ];
+function launched(child: ChildProcess, control: Socket): Launched {
+  const [stdin, stdout, stderr] = child.stdio as [Writable | null, Readable | null, Readable | null, ...unknown[]];
+  const lifeline = child.stdio[lifelineDescriptor] as Socket;
   lifeline.unref();
   lifeline.on("error", ignoreBrokenLifeline);
   const exited = new Promise<ExitStatus>((resolve) => {

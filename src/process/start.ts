@@ -1,16 +1,16 @@
 /**
- * Starting a Process: its job encoded, a process launched, the job handed over.
+ * Starting a Process: its job encoded, and handed to a launcher with all else that the child is to know.
  *
  * Runs in: the owner.
- * Guarantees: the job is encoded before anything is awaited, so the copies are of this moment; when it cannot be
- * encoded, nothing is launched.
+ * Guarantees: the job is encoded before the call returns, so the copies are of this moment; when it cannot be encoded,
+ * nothing is launched.
  */
 import { sent } from "../base/crossing.ts";
 import { encode } from "../wire/codec.ts";
 import { frameHead } from "./frames.ts";
 import { takeInitDuties } from "./init-duties.ts";
 import { Job } from "./job.ts";
-import type { Launched, Launcher, LaunchRequest, StartMethod } from "./launcher.ts";
+import type { LaunchRequest, Launched, Launcher, StartMethod } from "./launcher.ts";
 import { getLogger } from "./logger.ts";
 import { prepare } from "./preparation.ts";
 import type { ProcessState } from "./process-state.ts";
@@ -18,11 +18,24 @@ import { launcherForRequest } from "./start-methods.ts";
 import type { NearStack } from "./stacks.ts";
 import { Supervision } from "./supervision.ts";
 
-export async function startProcess(process: object, state: ProcessState, nearStack: NearStack): Promise<Supervision> {
+/** One of the two is called, once; within `startProcess()` or later. Neither must throw. */
+export interface StartOutcome {
+  started(supervision: Supervision): void;
+  failed(error: unknown): void;
+}
+
+/** @throws what stands in the way before anything is launched; then the outcome is not told */
+export function startProcess(process: object, state: ProcessState, nearStack: NearStack, then: StartOutcome): void {
   const options = state.options!;
   const { name, daemon, path } = state;
   const job = encode(new Job(process), { root: `process "${name}"` });
   const preparation = prepare({ name, daemon, path });
+  const words = [
+    frameHead("preparation", preparation.length),
+    preparation,
+    frameHead("job", job.bytes.length),
+    job.bytes,
+  ];
   const request: LaunchRequest = {
     name,
     detached: options.detached ?? false,
@@ -32,43 +45,54 @@ export async function startProcess(process: object, state: ProcessState, nearSta
     execArgv: options.execArgv,
   };
   takeInitDuties();
-  const { launcher, launched } = await launch(state.startMethod, request);
-  const supervision = new Supervision(launched, {
-    name,
-    timeoutMs: options.timeoutMs,
-    killGraceMs: options.killGraceMs,
-    signal: options.signal,
-    nearStack,
-    keepAlive: job.keepAlive,
+  launch(state.startMethod, request, words, {
+    launched(launcher, launched) {
+      const supervision = new Supervision(launched, {
+        name,
+        timeoutMs: options.timeoutMs,
+        killGraceMs: options.killGraceMs,
+        signal: options.signal,
+        nearStack,
+        keepAlive: job.keepAlive,
+      });
+      sent(job.keepAlive, "process");
+      getLogger().debug(`started process "${name}" (pid ${launched.pid}) by ${launcher.method}`);
+      then.started(supervision);
+    },
+    failed: then.failed,
   });
-  handOver(launched, preparation, job.bytes);
-  sent(job.keepAlive, "process");
-  getLogger().debug(`started process "${name}" (pid ${launched.pid}) by ${launcher.method}`);
-  return supervision;
+}
+
+interface MethodOutcome {
+  launched(launcher: Launcher, launched: Launched): void;
+  failed(error: unknown): void;
 }
 
 /** That a fork server cannot fork is sometimes known only when it has been started: then the next method is taken. */
-async function launch(
+function launch(
   method: StartMethod | undefined,
   request: LaunchRequest,
-): Promise<{ launcher: Launcher; launched: Launched }> {
+  words: readonly Uint8Array[],
+  then: MethodOutcome,
+): void {
   const launcher = launcherForRequest(method, request);
-  try {
-    return { launcher, launched: await launcher.launch(request) };
-  } catch (error) {
-    if (launcher.unavailable() === undefined) throw error;
-    const next = launcherForRequest(method, request); // Throws where the method was asked for by name.
-    getLogger().warning(`start method "${launcher.method}" cannot be used here: ${launcher.unavailable()}`);
-    return { launcher: next, launched: await next.launch(request) };
-  }
-}
-
-/** A child that has gone meanwhile makes these writes fail; how it ended says why, in its supervision. */
-function handOver({ control }: Launched, preparation: Uint8Array, job: Uint8Array): void {
-  control.cork();
-  control.write(frameHead("preparation", preparation.length));
-  control.write(preparation);
-  control.write(frameHead("job", job.length));
-  control.write(job);
-  control.uncork();
+  launcher.launch(request, words, {
+    launched: (launched) => then.launched(launcher, launched),
+    failed(error) {
+      const why = launcher.unavailable();
+      if (why === undefined) {
+        then.failed(error);
+        return;
+      }
+      let next: Launcher;
+      try {
+        next = launcherForRequest(method, request);
+      } catch (refusal) {
+        then.failed(refusal); // The method was asked for by name.
+        return;
+      }
+      getLogger().warning(`start method "${launcher.method}" cannot be used here: ${why}`);
+      next.launch(request, words, { launched: (launched) => then.launched(next, launched), failed: then.failed });
+    },
+  });
 }

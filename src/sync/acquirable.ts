@@ -8,7 +8,6 @@
  */
 import { nextTurn, turnIsDue } from "../base/turn.ts";
 import { checkFunction, checkMilliseconds, checkOptions, checkWaitOptions, type WaitOptions } from "../base/options.ts";
-import { beforeBlocking } from "./before-blocking.ts";
 import type { Guard } from "./guard.ts";
 import { waitFor, waitForSync } from "./wait-queue.ts";
 
@@ -123,7 +122,6 @@ export abstract class Acquirable {
       const guard = this.attempt(false);
       if (guard !== undefined) return guard;
     }
-    if (timeoutMs !== 0) beforeBlocking();
     try {
       return waitForSync(this.spot, (thorough) => this.attempt(thorough), timeoutMs, call);
     } catch (error) {

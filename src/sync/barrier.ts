@@ -32,7 +32,6 @@ import {
   wasBroken,
   type BarrierState,
 } from "./barrier-state.ts";
-import { beforeBlocking } from "./before-blocking.ts";
 import { registerShared } from "./shared-kind.ts";
 import { makeSmallRange } from "./small-range.ts";
 import { waitFor, waitForSync, wake } from "./wait-queue.ts";
@@ -149,7 +148,6 @@ export class Barrier {
     const timeoutMs = checkMilliseconds("Barrier.waitSync()", "timeoutMs", options?.timeoutMs) ?? this.#timeoutMs;
     const visit: Visit = { slot: -1, generation: 0, arrived: false };
     const attempt = (thorough: boolean): Outcome | undefined => this.#attempt(visit, thorough);
-    if (timeoutMs !== 0) beforeBlocking();
     let outcome: Outcome;
     try {
       outcome = waitForSync(this.#spot, attempt, timeoutMs, "Barrier.waitSync()");

@@ -25,7 +25,6 @@ import {
 import type { Range } from "../memory/arena.ts";
 import { objectKind, objectWord } from "../memory/layout.ts";
 import type { SyncWaitOptions } from "./acquirable.ts";
-import { beforeBlocking } from "./before-blocking.ts";
 import type { Guard } from "./guard.ts";
 import { Lock } from "./lock.ts";
 import { RLock } from "./rlock.ts";
@@ -152,7 +151,6 @@ export class Condition {
     const { member, done } = this.#join("waitSync()");
     const letGo = this.#lock.releaseAll();
     try {
-      if (timeoutMs !== 0) beforeBlocking();
       return waitForSync(this.#spot, (thorough) => this.#see(member, thorough), timeoutMs, "Condition.waitSync()");
     } catch (error) {
       return this.#giveUp(member, error);

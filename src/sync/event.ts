@@ -10,7 +10,6 @@ import { nextTurn, turnIsDue } from "../base/turn.ts";
 import type { Range } from "../memory/arena.ts";
 import { eventWord, objectKind, objectWord } from "../memory/layout.ts";
 import type { SyncWaitOptions } from "./acquirable.ts";
-import { beforeBlocking } from "./before-blocking.ts";
 import { registerShared } from "./shared-kind.ts";
 import { makeSmallRange } from "./small-range.ts";
 import { countWaiting, waitFor, waitForSync, wake } from "./wait-queue.ts";
@@ -88,7 +87,6 @@ export class Event {
     checkOptions("Event.waitSync()", options, ["timeoutMs"]);
     const timeoutMs = checkMilliseconds("Event.waitSync()", "timeoutMs", options?.timeoutMs);
     if (this.isSet()) return true;
-    if (timeoutMs !== 0) beforeBlocking();
     try {
       return waitForSync(this.#spot, this.#attempt(), timeoutMs, "Event.waitSync()");
     } catch (error) {

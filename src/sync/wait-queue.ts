@@ -28,6 +28,7 @@ import {
   waitWords,
 } from "../memory/layout.ts";
 import { indexOf, ownId } from "../memory/participants.ts";
+import { payDebts } from "./debts.ts";
 import { clock, waiting, wake, woken } from "./wait-records.ts";
 
 export { countWaiting, oldest, waitsAt, wake, wakeFound, type FoundWait } from "./wait-records.ts";
@@ -42,6 +43,8 @@ export type Attempt<T> = (thorough: boolean) => T | undefined;
 /** Between looks without being rung: short at first, since most deaths are near; then twice as long each. */
 const firstLookMs = 20;
 const longestLookMs = 400;
+/** Between attempts to send what is owed, while this thread blocks: as often as a turn of an event loop might. Arbitrary. */
+const owingMs = 1;
 
 interface Waiter {
   /** Drawn at its coming, so that it keeps its turn among the waits of all processes. */
@@ -135,7 +138,7 @@ export function waitFor<T>(
 }
 
 /**
- * The same, blocking this thread.
+ * The same, blocking this thread. What this process owes others is sent first, or meanwhile.
  *
  * @throws {TimeoutError}
  * @throws {MultiprocessingError} ERR_MP_INTERRUPTED when a signal has come, before or meanwhile, whose handler in
@@ -164,10 +167,11 @@ export function waitForSync<T>(
       if (found !== undefined) return found;
       const leftMs = until - performance.now();
       if (leftMs <= 0) throw timedOut(what, timeoutMs!);
-      const why = blockUntilRung(Math.min(leftMs, lookMs), interruptible);
+      const owing = !payDebts();
+      const why = blockUntilRung(Math.min(leftMs, owing ? owingMs : lookMs), interruptible);
       if (why === "signal") throw interrupted(what);
       thorough = why === "time" || takeAlarm();
-      if (why === "time") lookMs = Math.min(lookMs * 2, longestLookMs);
+      if (why === "time" && !owing) lookMs = Math.min(lookMs * 2, longestLookMs);
     }
   } finally {
     leave(place, waiter);

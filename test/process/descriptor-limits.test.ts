@@ -147,6 +147,19 @@ test("the server out of descriptors", { skip }, async (t) => {
     },
   );
 
+  await t.test("a spare process that has lost its room for a request is not given one", async () => {
+    const [server] = forkServersOf(process.pid);
+    await spareProcess(server!);
+    const spare = Number(childrenOf(server!)[0]);
+    limitDescriptors(spare, 4);
+    const child = new Forked({ target: () => process.pid });
+    await child.start();
+    assert.notEqual(await child.result, spare);
+    await child.join();
+    assert.equal(child.exitCode, 0);
+    await spareProcess(server!);
+  });
+
   await t.test("an answer for which too many descriptors are in flight waits, without spinning", async () => {
     const command = [process.execPath, programFile("too-many-in-flight")];
     // The limit is none for root.

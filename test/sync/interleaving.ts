@@ -133,6 +133,7 @@ class World {
       TimeoutError: GivenUp,
       field: layout.participant,
       setRingListener: () => {},
+      payDebts: () => true,
       takeAlarm: () => {
         const { alarm } = walker;
         walker.alarm = false;

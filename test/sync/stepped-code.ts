@@ -149,6 +149,7 @@ export const names = [
   "stayForRings",
   "stayNoLonger",
   "takeAlarm",
+  "payDebts",
   "family",
   "header",
   "field",
