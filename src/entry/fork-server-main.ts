@@ -6,6 +6,8 @@
  * killed, stopped or not. It runs no event loop while it serves: `serve()`
  * stays in native code, so that nothing of the user's can slow it down or change between two forks.
  */
+// Before all else: see there.
+import { settleHeap } from "../process/server-heap.ts";
 import { requireAddon } from "../host/addon.ts";
 import { familyNamePrefix } from "../host/family-names.ts";
 import { family, inheritFamily } from "../memory/family.ts";
@@ -21,7 +23,7 @@ import {
 } from "../process/fork-server-start.ts";
 import { resolvingFile } from "../process/fork-server-preload.ts";
 import type { ServerOrders, ServerReady } from "../process/fork-server-protocol.ts";
-import { collectGarbage, rehearse } from "../process/rehearsal.ts";
+import { rehearse } from "../process/rehearsal.ts";
 import { unsafePlatform, unsafeThreads } from "../process/fork-safety.ts";
 import { importFrom } from "../wire/modules.ts";
 
@@ -60,6 +62,6 @@ async function preload(): Promise<ServerReady> {
   restoreRandom();
   const unsafe = (await unsafeThreads()) ?? unsafePlatform(addon);
   clearInterval(alive);
-  collectGarbage();
+  settleHeap();
   return unsafe === undefined ? {} : { unsafe };
 }

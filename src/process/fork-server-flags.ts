@@ -15,7 +15,11 @@ import { inheritedExecArgv } from "./exec-arguments.ts";
  */
 const semiSpaceFlags = ["--min-semi-space-size=16", "--max-semi-space-size=64", "--semi-space-growth-factor=4"];
 
-export function forkServerFlags(execArgv: readonly string[], nodeVersion: string): string[] {
+export function forkServerFlags(
+  execArgv: readonly string[],
+  nodeVersion: string,
+  nodeOptions: string | undefined,
+): string[] {
   const inherited = inheritedExecArgv(execArgv);
   const limitsSemiSpace = inherited.some((word) => /^--(?:min|max)[-_]semi[-_]space[-_]size/.test(word));
   return [
@@ -24,9 +28,19 @@ export function forkServerFlags(execArgv: readonly string[], nodeVersion: string
     // 0 means "as many as there are processors": then nobody could tell Node's own threads from those of others.
     "--v8-pool-size=1",
     "--single-threaded",
+    // See server-heap.ts, which comes too late where other modules are loaded before it.
+    loadsModulesFirst(inherited, nodeOptions) ? "--no-memory-reducer" : "--no-memory-reducer-for-small-heaps",
     // The thread that waits for SIGUSR1 to open the inspector; the option is there from 22.14 on.
     ...(knowsDisableSigusr1(nodeVersion) ? ["--disable-sigusr1"] : []),
   ];
+}
+
+function loadsModulesFirst(execArgv: readonly string[], nodeOptions: string | undefined): boolean {
+  return words(execArgv, nodeOptions).some((word) => /^(?:-r|--require|--import)(?:=|$)/.test(word));
+}
+
+function words(execArgv: readonly string[], nodeOptions: string | undefined): string[] {
+  return [...execArgv, ...(nodeOptions?.split(/\s+/) ?? [])];
 }
 
 function knowsDisableSigusr1(nodeVersion: string): boolean {
@@ -36,6 +50,5 @@ function knowsDisableSigusr1(nodeVersion: string): boolean {
 
 /** An option that asks for a loader thread, on which a forked child's `import()` would wait for ever. */
 export function loaderOption(execArgv: readonly string[], nodeOptions: string | undefined): string | undefined {
-  const words = [...execArgv, ...(nodeOptions?.split(/\s+/) ?? [])];
-  return words.find((word) => /^--(?:experimental-)?loader(?:=|$)/.test(word));
+  return words(execArgv, nodeOptions).find((word) => /^--(?:experimental-)?loader(?:=|$)/.test(word));
 }

@@ -43,7 +43,7 @@ export function startForkServer(addon: Addon, settings: ServerSettings, then: Se
   const { ours, theirs, lifeline, itsLifeline } = openConnection(addon);
   let child: ChildProcess;
   try {
-    const flags = forkServerFlags(process.execArgv, process.versions.node);
+    const flags = forkServerFlags(process.execArgv, process.versions.node, process.env["NODE_OPTIONS"]);
     child = spawn(process.execPath, [...flags, program], {
       argv0: process.argv0,
       stdio: ["ignore", "inherit", "inherit", theirs, family().descriptor, itsLifeline],

@@ -8,8 +8,6 @@
  * instead of 3).
  */
 import { closeSync } from "node:fs";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import type { Addon } from "../host/addon.ts";
 import { leaveServersPlace } from "../memory/after-fork.ts";
 import { ownIdIfAny } from "../memory/participants.ts";
@@ -80,17 +78,6 @@ async function liveOnce(addon: Addon): Promise<void> {
     closeSync(near);
     closeSync(far);
   }
-}
-
-/**
- * Ends a collection that is under way, and leaves the heap as small as it gets.
- * Why: children would inherit a half-done marking, and V8 of Node 26 collects no young garbage while it marks (measured: an
- * allocating job took twice as long, and all the memory it could get).
- */
-export function collectGarbage(): void {
-  setFlagsFromString("--expose-gc");
-  (runInNewContext("gc") as () => void)();
-  setFlagsFromString("--no-expose-gc");
 }
 
 /** Puts back what a child changes of its process. Listeners of preloaded modules are spared the rehearsal. */

@@ -43,9 +43,19 @@ test("NODE_OPTIONS loses the inspector and nothing else", () => {
 
 test("a fork server has as many threads of Node's on every machine, and only options that its Node knows", () => {
   for (const version of ["20.19.0", "22.13.0", "22.14.0", "23.6.0", "24.0.0", "26.0.0"]) {
-    const flags = forkServerFlags(["--expose-gc", "--v8-pool-size=8"], version);
+    const flags = forkServerFlags(["--expose-gc", "--v8-pool-size=8"], version, undefined);
     // The last one counts. 0 would mean as many as there are processors, and those threads would forbid to fork.
     assert.equal(flags.filter((flag) => flag.startsWith("--v8-pool-size")).at(-1), "--v8-pool-size=1");
     assert.equal(flags.includes("--disable-sigusr1"), ["22.14.0", "24.0.0", "26.0.0"].includes(version), version);
   }
+});
+
+test("V8's memory reducer is off in a fork server that loads modules before its own", () => {
+  const reducer = (execArgv: string[], nodeOptions?: string): boolean =>
+    !forkServerFlags(execArgv, "24.0.0", nodeOptions).includes("--no-memory-reducer");
+  assert.ok(reducer([]));
+  assert.ok(reducer(["--expose-gc"], "--no-warnings"));
+  assert.ok(!reducer(["-r", "./setup.js"]));
+  assert.ok(!reducer(["--import=./setup.js"]));
+  assert.ok(!reducer([], "--no-warnings --require ./setup.js"));
 });
