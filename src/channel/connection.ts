@@ -35,7 +35,7 @@ import {
   type Taken,
 } from "./parcel.ts";
 import { Port, type PortPlace } from "./port.ts";
-import { spin } from "./spin.ts";
+import { Spinner } from "./spin.ts";
 
 /** What an end can do; both for a duplex pipe. */
 export interface Abilities {
@@ -72,6 +72,8 @@ export class Connection<T = unknown> {
   #moved: Held | true | undefined;
   readonly #receiving = new Line();
   readonly #sending = new Line();
+  readonly #receivingSoon = new Spinner();
+  readonly #sendingSoon = new Spinner();
 
   /** @internal Made by `Pipe()`. */
   constructor(key: typeof secret, place: PortPlace, abilities: Abilities) {
@@ -123,7 +125,7 @@ export class Connection<T = unknown> {
     const timeoutMs = checkSyncWaitOptions(call, options);
     const parcel = pack(value);
     orDiscard(parcel, () => {
-      if (this.#publish(call, parcel, false)) return;
+      if (this.#publishSoon(call, parcel, timeoutMs)) return;
       keepParcel(parcel);
       waitForSync(port.writerSpot, (thorough) => this.#publish(call, parcel, thorough), timeoutMs, call);
     });
@@ -156,7 +158,7 @@ export class Connection<T = unknown> {
     const call = "Connection.recvSync()";
     const port = this.#readable(call);
     const timeoutMs = checkSyncWaitOptions(call, options);
-    const soon = spin(() => (port.in.count > 0 ? this.#take(call, false) : undefined));
+    const soon = this.#takeSoon(call, port, timeoutMs);
     const attempt = (thorough: boolean): Taken | undefined => this.#take(call, thorough);
     return unpackSync(soon ?? waitForSync(port.readerSpot, attempt, timeoutMs, call)) as T;
   }
@@ -311,13 +313,18 @@ export class Connection<T = unknown> {
       const limits = options === undefined ? noLimits : checkWaitOptions(call, options);
       limits.signal?.throwIfAborted();
       if (this.#receiving.isEmpty) {
-        const taken = this.#take(call, false);
+        const taken = this.#takeSoon(call, port, limits.timeoutMs);
         if (taken !== undefined) return ready(open(taken));
       }
       return this.#receiving.wait(port.readerSpot, (thorough) => this.#take(call, thorough), limits, call).then(open);
     } catch (error) {
       return Promise.reject(error as Error);
     }
+  }
+
+  #takeSoon(call: string, port: Port, timeoutMs: number | undefined): Taken | undefined {
+    const look = (): Taken | undefined => (port.in.count > 0 ? this.#take(call, false) : undefined);
+    return look() ?? (timeoutMs === 0 ? undefined : this.#receivingSoon.spin(look));
   }
 
   #take(call: string, thorough: boolean): Taken | undefined {
@@ -343,7 +350,7 @@ export class Connection<T = unknown> {
     limits.signal?.throwIfAborted();
     const parcel = make();
     return orDiscard(parcel, () => {
-      if (this.#sending.isEmpty && this.#publish(call, parcel, false)) return ready(undefined);
+      if (this.#sending.isEmpty && this.#publishSoon(call, parcel, limits.timeoutMs)) return ready(undefined);
       keepParcel(parcel);
       const sent = this.#sending.wait(
         port.writerSpot,
@@ -356,6 +363,12 @@ export class Connection<T = unknown> {
         throw error;
       });
     });
+  }
+
+  #publishSoon(call: string, parcel: Parcel, timeoutMs: number | undefined): true | undefined {
+    if (this.#publish(call, parcel, false)) return true;
+    if (timeoutMs === 0) return undefined;
+    return this.#sendingSoon.spin(() => this.#publish(call, parcel, false));
   }
 
   /** True, or not yet. */

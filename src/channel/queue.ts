@@ -30,7 +30,7 @@ import {
   type Taken,
 } from "./parcel.ts";
 import { makeQueueMemory, mostBytes, queueBytes, QueueMemory, type Refusal } from "./queue-memory.ts";
-import { spin } from "./spin.ts";
+import { Spinner } from "./spin.ts";
 
 /** What queues take. */
 export interface QueueOptions {
@@ -71,6 +71,8 @@ export class Queue<T = unknown> {
   protected readonly memory: QueueMemory;
   readonly #putting = new Line();
   readonly #getting = new Line();
+  readonly #puttingSoon = new Spinner();
+  readonly #gettingSoon = new Spinner();
 
   /** @throws {MultiprocessingError} ERR_MP_NOT_SUPPORTED without the addon, and in a worker thread */
   constructor(options?: QueueOptions);
@@ -108,7 +110,7 @@ export class Queue<T = unknown> {
       limits.signal?.throwIfAborted();
       const parcel = pack(value);
       return orDiscard(parcel, () => {
-        if (this.#putting.isEmpty && this.#put(call, parcel)) return ready(undefined);
+        if (this.#putting.isEmpty && this.#putSoon(call, parcel, limits.timeoutMs)) return ready(undefined);
         keepParcel(parcel);
         const attempt = (): true | undefined => this.#putAfterWaiting(call, parcel);
         return this.#putting.wait(this.memory.putSpot, attempt, limits, call).then(noop, (error: unknown) => {
@@ -127,7 +129,7 @@ export class Queue<T = unknown> {
     const timeoutMs = checkSyncWaitOptions(call, options);
     const parcel = pack(value);
     orDiscard(parcel, () => {
-      if (this.#put(call, parcel)) return;
+      if (this.#putSoon(call, parcel, timeoutMs)) return;
       keepParcel(parcel);
       waitForSync(this.memory.putSpot, () => this.#putAfterWaiting(call, parcel), timeoutMs, call);
     });
@@ -172,7 +174,7 @@ export class Queue<T = unknown> {
       const limits = options === undefined ? noLimits : checkWaitOptions(call, options);
       limits.signal?.throwIfAborted();
       if (this.#getting.isEmpty) {
-        const taken = this.#take(call);
+        const taken = this.#takeSoon(call, limits.timeoutMs);
         if (taken !== undefined) return ready(opened(taken) as T);
       }
       const attempt = (): Taken | undefined => this.#takeAfterWaiting(call);
@@ -186,7 +188,7 @@ export class Queue<T = unknown> {
   getSync(options?: SyncWaitOptions): T {
     const call = `${this.kindName}.getSync()`;
     const timeoutMs = checkSyncWaitOptions(call, options);
-    let taken = timeoutMs === 0 ? this.#take(call) : spin(() => this.#take(call));
+    let taken = this.#takeSoon(call, timeoutMs);
     if (taken === undefined) {
       taken = waitForSync(this.memory.getSpot, () => this.#takeAfterWaiting(call), timeoutMs, call);
     }
@@ -300,6 +302,17 @@ export class Queue<T = unknown> {
       throw fullError(call, memory.maxSize, memory.maxBytes, parcel.sizeBytes);
     }
     return undefined;
+  }
+
+  #putSoon(call: string, parcel: Parcel, timeoutMs: number | undefined): true | undefined {
+    if (this.#put(call, parcel)) return true;
+    if (timeoutMs === 0) return undefined;
+    return this.#puttingSoon.spin(() => (this.memory.isFull ? undefined : this.#put(call, parcel)));
+  }
+
+  #takeSoon(call: string, timeoutMs: number | undefined): Taken | undefined {
+    const look = (): Taken | undefined => this.#take(call);
+    return look() ?? (timeoutMs === 0 ? undefined : this.#gettingSoon.spin(look));
   }
 
   /** One who waited was woken for the room of one item: where there is more, the next one is woken. */

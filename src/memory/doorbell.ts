@@ -58,6 +58,11 @@ export function ring(index: number): void {
   else addon.ring(bell().descriptor, addressOf(idOfIndex(index)));
 }
 
+/** Whether this process has been rung, and has not looked yet. */
+export function isRung(): boolean {
+  return Atomics.load(family().words, bell().entry + field.rung) !== 0;
+}
+
 /** While this is in force, waiting for a ring keeps the event loop alive. */
 export function stayForRings(): void {
   if (++reasonsToStay === 1) bell().watcher.ref();
