@@ -47,6 +47,17 @@ export function checkMilliseconds(call: string, option: string, value: unknown):
   return Math.max(0, value);
 }
 
+/** Milliseconds that something may last: what waits may ask for less than none, but not what sets a limit. */
+export function checkDuration(call: string, option: string, value: unknown): number | undefined {
+  const checked = checkMilliseconds(call, option, value);
+  if (checked !== undefined && (value as number) < 0) {
+    throw invalidArgument(
+      `${call}: ${option} must be at least 0; received ${shown(value)}\n  do this:  give 0 or more milliseconds, or leave it out`,
+    );
+  }
+  return checked;
+}
+
 /** @throws {MultiprocessingError} ERR_MP_INVALID_ARGUMENT */
 export function checkFunction(call: string, value: unknown): asserts value is (...args: never[]) => unknown {
   if (typeof value === "function") return;

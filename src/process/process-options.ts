@@ -6,7 +6,7 @@
  */
 import {
   checkBoolean,
-  checkMilliseconds,
+  checkDuration,
   checkOneOf,
   checkOptions,
   checkSignal,
@@ -136,8 +136,8 @@ export function checkProcessOptions(call: string, given: unknown): CheckedOption
     target: target as Target | undefined,
     args: [...((args as unknown[] | undefined) ?? [])],
     kwargs: kwargs as object | undefined,
-    timeoutMs: checkMilliseconds(call, "timeoutMs", options["timeoutMs"]),
-    killGraceMs: checkMilliseconds(call, "killGraceMs", options["killGraceMs"]) ?? defaultKillGraceMs,
+    timeoutMs: checkDuration(call, "timeoutMs", options["timeoutMs"]),
+    killGraceMs: checkDuration(call, "killGraceMs", options["killGraceMs"]) ?? defaultKillGraceMs,
   };
 }
 

@@ -298,7 +298,7 @@ export class Process<F extends Target = Target> implements AsyncDisposable, Curr
     const known = role === "self" ? process.pid : (supervision?.pid ?? pid);
     const exitCode = supervision?.status?.exitCode;
     const words = [this.constructor.name, `name=${inspect(name)}`];
-    if (known !== undefined) words.push(`pid=${known}`);
+    if (known !== undefined && !closed) words.push(`pid=${known}`);
     words.push(`parent=${ownerPid}`);
     if (closed) words.push("closed");
     else if (exitCode !== undefined) words.push("stopped", `exitcode=${exitCodeText(exitCode)}`);

@@ -274,7 +274,7 @@ forEachStartMethod((context) => {
       kept = process_ as Process;
     }
     assert.throws(() => kept.exitCode, { code: "ERR_MP_CLOSED" });
-    assert.match(String(kept), /closed/);
+    assert.match(String(kept), /^<Process name=.* parent=\d+ closed>$/);
   });
 
   test("the sentinel can be read once it has started", async () => {

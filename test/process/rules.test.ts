@@ -19,6 +19,8 @@ test("options of the wrong kind are refused when the Process is made", () => {
     { target: () => 1, signal: {} },
     { target: () => 1, timeoutMs: "5s" },
     { target: () => 1, timeoutMs: Number.NaN },
+    { target: () => 1, timeoutMs: -1 },
+    { target: () => 1, killGraceMs: -1 },
     { target: () => 1, killGraceMs: null },
     { target: () => 1, stdio: "tty" },
     { target: () => 1, env: "A=1" },
