@@ -7,12 +7,12 @@
  */
 import { Module } from "node:module";
 import { inspectFunction, type Inspected, type Scope } from "./inspection.ts";
-import { isMain, placeOfFunction, type Place } from "./by-reference.ts";
+import { isEvaluating, isMain, placeOfFunction, type Place } from "./by-reference.ts";
 import { copiedBinding } from "./copied-bindings.ts";
 import { hasNoValueYet } from "./dead-zone.ts";
 import { isPristineGlobal } from "./globals.ts";
 import { immutableNames, isImmutable } from "./immutable-names.ts";
-import { moduleTables, type ImportBinding } from "./module-tables.ts";
+import { anonymousDefault, moduleTables, type ImportBinding } from "./module-tables.ts";
 import type { Refusal } from "./kinds.ts";
 import { hiddenName } from "./peek.ts";
 import { isRequireOf } from "./require-function.ts";
@@ -127,10 +127,10 @@ export function capture(subject: AnyFunction): Captured | Refusal {
 function isSettled({ anatomy, inspected }: Captured): boolean {
   const { form, file, line, column, copy, place } = anatomy;
   if (copy !== undefined || place !== undefined) return false;
-  // A function of a module that may still finish, and then is one to import, is looked at again.
-  if (!isMain(file) && moduleTables(file)?.exports.size !== 0) return false;
   const immutable = immutableNames(file, form.text, { line, column });
   if (immutable === undefined) return false;
+  // A function of a module that may still finish, and then is one to import, is looked at again.
+  if (!isMain(file) && !hasExported(file, inspected, immutable)) return false;
   return [...form.surroundings.names].every((name) => {
     const scope = inspected.scopes.find(
       ({ variables, description }) => description !== "Global" && has(variables, name),
@@ -141,6 +141,21 @@ function isSettled({ anatomy, inspected }: Captured): boolean {
       return immutable.has(name) && scope.variables[name] !== undefined;
     } catch {
       return false;
+    }
+  });
+}
+
+/** Whether all that the module exports is there by now, and stays what it is. */
+function hasExported(file: string, { scopes }: Inspected, immutable: ReadonlySet<string>): boolean {
+  const exported = moduleTables(file)?.exports;
+  const scope = scopes.find(({ description }) => description.startsWith("Module"));
+  if (exported === undefined || (exported.size > 0 && (scope === undefined || isEvaluating(file)))) return false;
+  return [...exported.values()].every((local) => {
+    if (local === anonymousDefault) return true;
+    try {
+      return immutable.has(local) && scope?.variables[local] !== undefined;
+    } catch {
+      return false; // No value yet.
     }
   });
 }
