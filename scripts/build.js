@@ -27,8 +27,8 @@ export async function build() {
   const force = outputIsMissing() ? ["--force"] : [];
   const typescript = spawnSync(process.execPath, [compilerProgram(), "-b", ...force], { cwd: root, stdio: "inherit" });
   if (typescript.status !== 0) process.exit(typescript.status ?? 1);
-  await bundle();
   buildNative();
+  await bundle(); // Which is tried out, and then wants the addon.
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await build();

@@ -22,7 +22,7 @@ import {
   serverLifelineDescriptor,
 } from "../process/fork-server-start.ts";
 import { resolvingFile } from "../process/fork-server-preload.ts";
-import type { ServerOrders, ServerReady } from "../process/fork-server-protocol.ts";
+import type { ServerReady, ServerSettings } from "../process/fork-server-protocol.ts";
 import { rehearse } from "../process/rehearsal.ts";
 import { unsafePlatform, unsafeThreads } from "../process/fork-safety.ts";
 import { importFrom } from "../wire/modules.ts";
@@ -36,7 +36,7 @@ for (const own of [serverConnectionDescriptor, serverLifelineDescriptor]) addon.
 if (!addon.armLifeline(serverLifelineDescriptor)) process.exit(0); // The owner has ended meanwhile.
 const packet = addon.receiveDescriptors(serverConnectionDescriptor);
 if (packet === null || packet === undefined) process.exit(0); // The owner has ended meanwhile.
-const settings = JSON.parse(Buffer.from(packet.bytes).toString()) as ServerOrders;
+const settings = JSON.parse(Buffer.from(packet.bytes).toString()) as ServerSettings;
 void preload().then((ready) => {
   addon.sendDescriptors(serverConnectionDescriptor, Buffer.from(JSON.stringify(ready)), []);
   if (ready.problem !== undefined || ready.unsafe !== undefined) process.exit(0);
@@ -50,6 +50,8 @@ void preload().then((ready) => {
 async function preload(): Promise<ServerReady> {
   const alive = setInterval(() => {}, 2 ** 30); // Whatever the modules wait for keeps alive, or not.
   const restoreRandom = keepRandomUnused();
+  // Each child will need it: see `reseed()`.
+  if (settings.preload.length > 0) process.getBuiltinModule("node:crypto");
   for (const module of settings.preload) {
     try {
       await importFrom(resolvingFile(settings), module);
@@ -58,7 +60,7 @@ async function preload(): Promise<ServerReady> {
       return { problem: `it cannot load "${module}": ${stack ?? String(error)}` };
     }
   }
-  await rehearse(addon, settings.sample);
+  await rehearse(addon);
   restoreRandom();
   const unsafe = (await unsafeThreads()) ?? unsafePlatform(addon);
   clearInterval(alive);

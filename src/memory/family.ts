@@ -6,8 +6,8 @@
  * Guarantees: nothing of it outlives the last process of the family; it has no name that could be left behind.
  * Leaves to others: what is where (`layout.ts`).
  */
-import { randomBytes } from "node:crypto";
-import { isMainThread } from "node:worker_threads";
+import { isMainThread } from "../host/main-thread.ts";
+import { randomHex } from "../host/random.ts";
 import { MalformedMessageError, MultiprocessingError } from "../base/errors.ts";
 import { addonOrUndefined, requireAddon, type Addon } from "../host/addon.ts";
 import { clearNamesOf, familyNamePrefix } from "../host/family-names.ts";
@@ -40,7 +40,7 @@ export function family(): Family {
 
 /** The descriptor to pass on to a child; undefined where there can be no family. */
 export function familyDescriptor(): number | undefined {
-  return addonOrUndefined() === undefined || !isMainThread ? undefined : (inherited ?? family().descriptor);
+  return addonOrUndefined() === undefined || !isMainThread() ? undefined : (inherited ?? family().descriptor);
 }
 
 /** Undefined as long as nobody has asked for it. */
@@ -72,7 +72,7 @@ function joinFamily(descriptor: number): Family {
 
 function makeFamily(): Family {
   const addon = requireAddon();
-  if (!isMainThread) {
+  if (!isMainThread()) {
     throw new MultiprocessingError(
       "Shared memory, locks and channels cannot be used from a worker thread: a process takes part as a whole\n" +
         "  do this:  use them from the main thread, or start a Process instead of the worker thread",
@@ -81,7 +81,7 @@ function makeFamily(): Family {
   }
   const descriptor = addon.memoryFile("node-multiprocessing", fileBytes);
   const { words } = view(addon, descriptor);
-  const id = randomBytes(8);
+  const id = Buffer.from(randomHex(8), "hex");
   words[header.familyLow] = id.readInt32LE(0);
   words[header.familyHigh] = id.readInt32LE(4);
   const root = markOf(process.pid);

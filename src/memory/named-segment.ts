@@ -7,7 +7,6 @@
  * one and ending destroys nothing. It holds no descriptor.
  * Leaves to others: which names can be chosen (`sync/shared-memory.ts`), clearing (`host/family-names.ts`).
  */
-import { randomBytes } from "node:crypto";
 import { closeSync, fstatSync, linkSync, lstatSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { invalidState, MultiprocessingError } from "../base/errors.ts";
@@ -22,6 +21,7 @@ import {
 } from "../host/family-names.ts";
 import { machineMemoryBytes } from "../host/machine-memory.ts";
 import { isRunning } from "../host/process-facts.ts";
+import { randomHex } from "../host/random.ts";
 import { family, familyIfThere, type Family } from "./family.ts";
 import { header } from "./layout.ts";
 
@@ -61,7 +61,7 @@ export function createSegment(
   const prefix = namePrefix();
   refuseWhatCannotFit(sizeBytes);
   // Made under a name of the family's, so that whoever dies in the middle leaves nothing that is not cleared.
-  const made = prefix + randomBytes(4).toString("hex");
+  const made = prefix + randomHex(4);
   const descriptor = attempt(`create shared memory "${chosen ?? made}"`, () => addon.openNamed(`/${made}`, true));
   let keepMade = false;
   try {

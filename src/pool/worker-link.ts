@@ -6,7 +6,7 @@
  * Guarantees: messages arrive whole and in order; sending never blocks the parent; what the worker has sent outlives it.
  * Leaves to others: what is in a message (`protocol.ts`), what the worker's end means (`worker.ts`).
  */
-import { isMainThread } from "node:worker_threads";
+import { isMainThread } from "../host/main-thread.ts";
 import type { Connection } from "../channel/connection.ts";
 import { Link } from "../channel/link.ts";
 import { Pipe } from "../channel/pipe.ts";
@@ -61,7 +61,7 @@ export interface PoolLink {
 
 /** Whether this process's pools speak to their workers, and its worker to its pool, through shared memory. */
 export function hasRings(): boolean {
-  return addonOrUndefined() !== undefined && isMainThread;
+  return addonOrUndefined() !== undefined && isMainThread();
 }
 
 export function linkToWorker(): WorkerLink {

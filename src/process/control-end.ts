@@ -6,7 +6,6 @@
  * Why not a net.Socket: it would write large results in the background, and an exit meanwhile would cut them off.
  */
 import { closeSync, fstatSync, readSync, writeSync } from "node:fs";
-import { Socket } from "node:net";
 import { invalidState } from "../base/errors.ts";
 import { requireAddon } from "../host/addon.ts";
 import { frameHead, FrameReader, headBytes, parseHead, type FrameKind } from "./frames.ts";
@@ -45,7 +44,11 @@ export class ControlEnd {
    * called. Writing stays synchronous: what was said outlives `process.exit()`.
    */
   listen(onMessage: (payload: Uint8Array) => void): () => void {
-    const socket = new Socket({ fd: this.#descriptor, readable: true, writable: false });
+    const socket = new (process.getBuiltinModule("node:net").Socket)({
+      fd: this.#descriptor,
+      readable: true,
+      writable: false,
+    });
     const reader = new FrameReader();
     const take = (chunk: Buffer): void => {
       for (const { payload } of reader.push(chunk)) onMessage(payload);

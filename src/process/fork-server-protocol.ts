@@ -35,12 +35,6 @@ export interface ServerSettings {
   readonly from: string;
 }
 
-/** What it is told at its start. */
-export interface ServerOrders extends ServerSettings {
-  /** A function by value, encoded, in base64. */
-  readonly sample: string | undefined;
-}
-
 /** `problem`: a module that could not be loaded. `unsafe`: forking would leave a thread behind that the child needs. */
 export interface ServerReady {
   readonly problem?: string;

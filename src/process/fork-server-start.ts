@@ -4,7 +4,7 @@
  * Runs in: the owner. The other end is `entry/fork-server-main.ts`.
  * Guarantees: the outcome is told exactly once, while this thread blocks, too; a server that never becomes ready is ended.
  */
-import { spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { closeSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { after } from "../base/deadline.ts";
@@ -15,8 +15,7 @@ import { owe } from "../sync/debts.ts";
 import { withoutInspector } from "./exec-arguments.ts";
 import { ForkServer, isBroken } from "./fork-server.ts";
 import { forkServerFlags } from "./fork-server-flags.ts";
-import type { ServerOrders, ServerReady, ServerSettings } from "./fork-server-protocol.ts";
-import { sampleFunction } from "./rehearsal-sample.ts";
+import type { ServerReady, ServerSettings } from "./fork-server-protocol.ts";
 
 const program = fileURLToPath(new URL("../entry/fork-server-main.js", import.meta.url));
 
@@ -44,7 +43,7 @@ export function startForkServer(addon: Addon, settings: ServerSettings, then: Se
   let child: ChildProcess;
   try {
     const flags = forkServerFlags(process.execArgv, process.versions.node, process.env["NODE_OPTIONS"]);
-    child = spawn(process.execPath, [...flags, program], {
+    child = process.getBuiltinModule("node:child_process").spawn(process.execPath, [...flags, program], {
       argv0: process.argv0,
       stdio: ["ignore", "inherit", "inherit", theirs, family().descriptor, itsLifeline],
       // Symbols of the C library are looked up at once, in the server: else each child would look up the same again.
@@ -90,9 +89,9 @@ class Newcomer {
 
   tell(settings: ServerSettings): void {
     // The server is loading its own modules meanwhile.
-    const orders: ServerOrders = { ...settings, sample: sampleFunction() };
+
     try {
-      this.#addon.sendDescriptors(this.#connection, Buffer.from(JSON.stringify(orders)), []);
+      this.#addon.sendDescriptors(this.#connection, Buffer.from(JSON.stringify(settings)), []);
     } catch (cause) {
       // One that has ended already is found out when the connection is read.
       if (!isBroken(cause)) this.#fail(cannotStart(`it cannot be told what to load (${String(cause)})`, cause));

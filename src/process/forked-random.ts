@@ -6,7 +6,6 @@
  * siblings would draw the same. V8 seeds its generator at its first use in a context, from the flag `--random-seed`
  * where that is set: so it must not be used before the fork, and the flag is set after it.
  */
-import { randomBytes, randomUUID } from "node:crypto";
 import { setFlagsFromString } from "node:v8";
 
 /** Node fills its pool for this many UUIDs at once (lib/internal/crypto/random.js): as many calls leave only new ones. */
@@ -17,6 +16,7 @@ const seeds = 2n ** 31n - 2n;
 export function keepRandomUnused(): () => void {
   const own = Math.random;
   Math.random = function random(): number {
+    const { randomBytes } = process.getBuiltinModule("node:crypto");
     return Number(randomBytes(8).readBigUInt64LE() >> 11n) / 2 ** 53; // As many bits as a double holds.
   };
   return () => {
@@ -29,5 +29,6 @@ export function reseed({ preloaded }: { readonly preloaded: boolean }): void {
   // Different in each child: Math.random() promises no more.
   setFlagsFromString(`--random-seed=${1 + Number((process.hrtime.bigint() * BigInt(process.pid)) % seeds)}`);
   if (!preloaded) return;
+  const { randomUUID } = process.getBuiltinModule("node:crypto");
   for (let i = 0; i < uuidsInPool; i++) randomUUID();
 }

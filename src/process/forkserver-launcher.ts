@@ -6,11 +6,11 @@
  * target runs at most once.
  */
 import { closeSync, openSync, statSync } from "node:fs";
-import { Socket } from "node:net";
-import { isMainThread } from "node:worker_threads";
+import type { Socket } from "node:net";
 import { after } from "../base/deadline.ts";
 import { MultiprocessingError } from "../base/errors.ts";
 import { addonOrUndefined, requireAddon, whyNoAddon, type Addon } from "../host/addon.ts";
+import { isMainThread } from "../host/main-thread.ts";
 import { owe } from "../sync/debts.ts";
 import { openControl } from "./first-words.ts";
 import { ForkServerEnded, type Forked, type ForkRequest } from "./fork-server.ts";
@@ -26,12 +26,12 @@ const tries = 3;
 /** A process that has been killed ends within a millisecond. Arbitrary. */
 const longestEndMs = 2000;
 
-export const forkserverLauncher: Launcher = { method: "forkserver", unavailable, cannotHonour, launch };
+export const forkserverLauncher: Launcher = { method: "forkserver", unavailable, cannotHonour, beginAhead, launch };
 
 function unavailable(): string | undefined {
   if (process.platform !== "linux") return "it needs Linux";
   if (addonOrUndefined() === undefined) return `it needs the native addon (${whyNoAddon()})`;
-  if (!isMainThread) return "it cannot be used from a worker thread";
+  if (!isMainThread()) return "it cannot be used from a worker thread";
   const loader = loaderOption(process.execArgv, process.env["NODE_OPTIONS"]);
   if (loader !== undefined) return `${loader} runs a loader on a thread, which a fork would leave behind`;
   return unsafeReason();
@@ -43,6 +43,11 @@ function cannotHonour({ execArgv, env }: LaunchRequest): string | undefined {
     return "its env has another NODE_OPTIONS, which the server cannot take on";
   }
   return undefined;
+}
+
+/** The server, while the job is encoded. */
+function beginAhead(): void {
+  findForkServer({ found() {}, failed() {} }); // `launch()` asks for the same one, and tells why there is none.
 }
 
 function launch(request: LaunchRequest, words: readonly Uint8Array[], then: LaunchOutcome): void {
@@ -219,7 +224,7 @@ function openEnds(addon: Addon, { stdio, detached }: LaunchRequest, words: reado
     }
     const [stdin, stdout, stderr] = streams;
     const socket = (fd: number | undefined, readable: boolean, writable: boolean): Socket | null =>
-      fd === undefined ? null : new Socket({ fd, readable, writable });
+      fd === undefined ? null : new (process.getBuiltinModule("node:net").Socket)({ fd, readable, writable });
     const closeLifeline = (): void => {
       if (lifeline !== undefined) close(lifeline);
     };

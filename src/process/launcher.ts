@@ -49,6 +49,8 @@ export interface Launcher {
   unavailable(): string | undefined;
   /** Why this one request cannot be met by the method; undefined when it can. */
   cannotHonour(request: LaunchRequest): string | undefined;
+  /** Begins what `launch()`, which is called in the same turn of the event loop, would wait for. Never throws. */
+  beginAhead?(): void;
   /**
    * Never throws.
    *

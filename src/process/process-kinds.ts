@@ -12,6 +12,7 @@ import { refusePrivateState } from "../wire/object-kinds.ts";
 import { readProperties, writeProperties } from "../wire/properties.ts";
 import { contextClass, contextMethodOf } from "./context-classes.ts";
 import { Job } from "./job.ts";
+import { getLogger, Logger } from "./logger.ts";
 import { Process } from "./process.ts";
 import { hasState, setState, stateOf, type ProcessState } from "./process-state.ts";
 import type { CheckedOptions, Target } from "./process-options.ts";
@@ -90,3 +91,10 @@ function elsewhere(known: Pick<ProcessState, "name" | "daemon" | "path" | "owner
     closed: false,
   };
 }
+
+registerKind({
+  name: "logger",
+  matches: (value): value is Logger => value instanceof Logger,
+  encode(): void {},
+  decode: (decoder: Decoder): object => decoder.adopt(getLogger()),
+});

@@ -13,6 +13,7 @@ import { leaveServersPlace } from "../memory/after-fork.ts";
 import { ownIdIfAny } from "../memory/participants.ts";
 import { reportError } from "../wire/error-report.ts";
 import { decode, encode } from "../wire/codec.ts";
+import { sampleFunction } from "../wire/sample-function.ts";
 import { ControlEnd } from "./control-end.ts";
 import { liveAsChild } from "./forked-child.ts";
 import type { InternalProcess } from "./forked-exit.ts";
@@ -26,13 +27,13 @@ const sample = { number: 1.5, text: "text", list: [1, { deep: true }], map: new 
 /** V8 gathers from the second run on what it speeds up afterwards. Arbitrary. */
 const rounds = 4;
 
-/** @param closure a function by value, as `rehearsal-sample.ts` has it */
-export async function rehearse(addon: Addon, closure: string | undefined): Promise<void> {
+export async function rehearse(addon: Addon): Promise<void> {
   performance.now(); // Node loads what is behind it at its first use.
   // Where the server has a place in the family's memory, what gives it up must not be tried.
   if (ownIdIfAny() === 0) leaveServersPlace();
+  const closure = sampleFunction();
   for (let round = 0; round < rounds; round++) {
-    if (closure !== undefined) ((await decode(Buffer.from(closure, "base64"))) as () => number)();
+    ((await decode(closure)) as () => number)();
     await liveOnce(addon);
   }
   reportError(new Error("rehearsal"), { home: "" });

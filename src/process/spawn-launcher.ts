@@ -5,9 +5,9 @@
  * Guarantees: `exited` resolves only when the kernel says so; no descriptor of a child outlives it here.
  * Leaves to others: what is said over the control channel; when a child must end (`entry/watchdog-main.ts`).
  */
-import { spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { closeSync } from "node:fs";
-import { Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { MultiprocessingError } from "../base/errors.ts";
@@ -45,12 +45,14 @@ function launch(request: LaunchRequest, words: readonly Uint8Array[], then: Laun
   try {
     if (addon !== undefined) ends = openControl(addon, words);
     const memory = familyDescriptor();
-    child = spawn(process.execPath, childArguments(request, memory !== undefined), {
-      stdio: [stdio, stdio, stdio, ends?.[1] ?? "pipe", "pipe", ...(memory === undefined ? [] : [memory])],
-      env: request.env ?? withoutInspector(process.env),
-      detached,
-      ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
-    });
+    child = process
+      .getBuiltinModule("node:child_process")
+      .spawn(process.execPath, childArguments(request, memory !== undefined), {
+        stdio: [stdio, stdio, stdio, ends?.[1] ?? "pipe", "pipe", ...(memory === undefined ? [] : [memory])],
+        env: request.env ?? withoutInspector(process.env),
+        detached,
+        ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
+      });
   } catch (cause) {
     if (ends !== undefined) for (const descriptor of ends) closeSync(descriptor);
     refused(cause); // Bad arguments and some refusals of the system are thrown, others are told by an event.
@@ -68,7 +70,8 @@ function launch(request: LaunchRequest, words: readonly Uint8Array[], then: Laun
 
 /** Without the addon nothing of the library's blocks the thread, so the words may be written in the background. */
 function controlOf(child: ChildProcess, ours: number | undefined, words: readonly Uint8Array[]): Socket {
-  if (ours !== undefined) return new Socket({ fd: ours, readable: true, writable: true });
+  if (ours !== undefined)
+    return new (process.getBuiltinModule("node:net").Socket)({ fd: ours, readable: true, writable: true });
   const control = child.stdio[controlDescriptor] as Socket;
   control.cork();
   for (const part of words) control.write(part);

@@ -3,7 +3,7 @@
  *
  * Runs in: the owner.
  * Guarantees: the job is encoded before the call returns, so the copies are of this moment; when it cannot be encoded,
- * nothing is launched.
+ * no process is launched.
  */
 import { sent } from "../base/crossing.ts";
 import { encode } from "../wire/codec.ts";
@@ -28,14 +28,6 @@ export interface StartOutcome {
 export function startProcess(process: object, state: ProcessState, nearStack: NearStack, then: StartOutcome): void {
   const options = state.options!;
   const { name, daemon, path } = state;
-  const job = encode(new Job(process), { root: `process "${name}"` });
-  const preparation = prepare({ name, daemon, path });
-  const words = [
-    frameHead("preparation", preparation.length),
-    preparation,
-    frameHead("job", job.bytes.length),
-    job.bytes,
-  ];
   const request: LaunchRequest = {
     name,
     detached: options.detached ?? false,
@@ -44,6 +36,15 @@ export function startProcess(process: object, state: ProcessState, nearStack: Ne
     cwd: options.cwd,
     execArgv: options.execArgv,
   };
+  launcherForRequest(state.startMethod, request).beginAhead?.();
+  const job = encode(new Job(process), { root: `process "${name}"` });
+  const preparation = prepare({ name, daemon, path });
+  const words = [
+    frameHead("preparation", preparation.length),
+    preparation,
+    frameHead("job", job.bytes.length),
+    job.bytes,
+  ];
   takeInitDuties();
   launch(state.startMethod, request, words, {
     launched(launcher, launched) {

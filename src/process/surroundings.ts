@@ -4,7 +4,6 @@
  *
  * Runs in: both: the owner writes it, the child applies it.
  */
-import { umask } from "node:process";
 import { fileURLToPath } from "node:url";
 import { inheritedExecArgv, withoutInspector } from "./exec-arguments.ts";
 import type { ServerSettings } from "./fork-server-protocol.ts";
@@ -25,7 +24,7 @@ export function surroundings({ env, cwd }: LaunchRequest): Uint8Array {
   const told: Surroundings = {
     env: { ...(env ?? withoutInspector(process.env)) },
     cwd: cwd === undefined ? process.cwd() : cwd instanceof URL ? fileURLToPath(cwd) : cwd,
-    umask: umask(),
+    umask: process.umask(),
     execArgv: inheritedExecArgv(process.execArgv),
     title: process.title,
     preload: forkserverPreload(),
@@ -37,7 +36,7 @@ export function surroundings({ env, cwd }: LaunchRequest): Uint8Array {
 export function applySurroundings(payload: Uint8Array): void {
   const told = JSON.parse(Buffer.from(payload).toString()) as Surroundings;
   applyEnvironment(told.env);
-  umask(told.umask);
+  process.umask(told.umask);
   process.execArgv.splice(0, process.execArgv.length, ...told.execArgv);
   if (process.title !== told.title) process.title = told.title;
   inheritForkserverPreload(told.preload);

@@ -5,7 +5,6 @@
  * Why a thread: the main one may be in a loop that never ends, and then no callback of its own is ever called.
  */
 import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
 import { addonOrUndefined } from "../host/addon.ts";
 
 const program = fileURLToPath(new URL("../entry/watchdog-main.cjs", import.meta.url));
@@ -18,7 +17,7 @@ export function watchOwner(lifeline: number): void {
 
 function startWatchdog(): void {
   // Its own options and environment: the program's loaders and preloads are none of its business.
-  const watchdog = new Worker(program, {
+  const watchdog = new (process.getBuiltinModule("node:worker_threads").Worker)(program, {
     execArgv: [],
     env: {},
     argv: [],

@@ -145,7 +145,7 @@ function memberKeys(owner: object, subject: unknown): string[] | undefined {
 let required = new WeakMap<object, Place>();
 let requiredSeen = 0;
 
-/** CommonJS: the module's exports themselves, and the functions in them. */
+/** CommonJS: the module's exports themselves, and the functions in them; and what was noted by `noteModule()`. */
 export function placeInRequired(subject: object): Place | undefined {
   const loaded = Object.values(require.cache);
   if (loaded.length !== requiredSeen) {
@@ -158,7 +158,37 @@ export function placeInRequired(subject: object): Place | undefined {
       else if (!isMain(pathToFileURL(module.filename).href)) note(module);
     }
   }
-  return required.get(subject);
+  return noted.get(subject) ?? required.get(subject);
+}
+
+const noted = new WeakMap<object, Place>();
+
+/**
+ * Of a module of the library's bundle, which V8 knows as one script: that its functions, and what its classes have, are
+ * found there.
+ *
+ * @param keys lead from what `module` gives to the namespace
+ */
+export function noteModule(
+  namespace: Readonly<Record<string, unknown>>,
+  module: ModuleReference,
+  keys: readonly string[] = [],
+): void {
+  if (keys.length === 0) notePlaceOfNamespace(namespace, module);
+  for (const [name, value] of Object.entries(namespace)) {
+    if (typeof value !== "function") continue;
+    noted.set(value, { module, keys: [...keys, name] });
+    for (const [holder, before] of [
+      [value, [...keys, name]],
+      [value.prototype as unknown, [...keys, name, "prototype"]],
+    ] as const) {
+      if (typeof holder !== "function" && (typeof holder !== "object" || holder === null)) continue;
+      for (const key of Object.getOwnPropertyNames(holder)) {
+        const member: unknown = Object.getOwnPropertyDescriptor(holder, key)?.value;
+        if (typeof member === "function" && !noted.has(member)) noted.set(member, { module, keys: [...before, key] });
+      }
+    }
+  }
 }
 
 function note({ exports, filename }: NodeModule): void {

@@ -20,7 +20,7 @@ import { readIntegrity, readProperties, writeIntegrity, writeProperties } from "
 import { folderOfRequire, isRequire, requireIn } from "./require-function.ts";
 import { wireId } from "./identity.ts";
 
-const way = { home: 0, global: 1, place: 2, bound: 3, value: 4, require: 5 } as const;
+export const way = { home: 0, global: 1, place: 2, bound: 3, value: 4, require: 5 } as const;
 
 /** A scope of a bundle may have thousands of functions, each using the next. Arbitrary. */
 const mostFunctions = 5000;

@@ -3,7 +3,7 @@
  *
  * Runs in: every process.
  */
-import { randomBytes } from "node:crypto";
+import { randomHex } from "../host/random.ts";
 
 const idBytes = 8;
 
@@ -11,7 +11,7 @@ let id: string | undefined;
 
 /** 16 hexadecimal digits, different in each process. */
 export function wireId(): string {
-  return (id ??= randomBytes(idBytes).toString("hex"));
+  return (id ??= randomHex(idBytes));
 }
 
 /** A forked child is another process than the one whose memory it has. */

@@ -6,7 +6,7 @@
  * Source: the Chrome DevTools protocol of Node's own inspector, in process. `Runtime.getProperties` answers without any
  * domain enabled; `Debugger.enable` would make every `await` ten times slower while it is on.
  */
-import { Session } from "node:inspector";
+import type { Session } from "node:inspector";
 import { UnserializableError } from "../base/errors.ts";
 
 /** One level of variables, from the inside outwards; made at the moment of looking. */
@@ -52,14 +52,10 @@ let holder: Holder;
 let holderId: string;
 
 /** @throws {UnserializableError} where the inspector is not allowed or not built in */
-/** Whether a function has been looked into in this process: the first time is slow. */
-export function hasInspected(): boolean {
-  return session !== undefined;
-}
-
 function connected(): Session {
   if (session !== undefined) return session;
-  const made = new Session();
+  // Loaded here, at its first use: it costs some milliseconds.
+  const made = new (process.getBuiltinModule("node:inspector").Session)();
   try {
     made.connect();
   } catch (cause) {

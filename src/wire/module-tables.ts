@@ -37,8 +37,12 @@ export function positionAt(text: string, offset: number): { readonly line: numbe
 
 const tables = new Map<string, ModuleTables | undefined>();
 
-/** Undefined for a module that is no file, or cannot be read. */
+/**
+ * Undefined for a module that is no file, or cannot be read; and for the library's own bundle, of which this is a part: to
+ * parse it would take a second, and it neither imports nor exports.
+ */
 export function moduleTables(url: string): ModuleTables | undefined {
+  if (url === import.meta.url) return undefined;
   if (tables.has(url)) return tables.get(url);
   const made = read(url);
   tables.set(url, made);

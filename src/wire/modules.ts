@@ -40,7 +40,7 @@ function noted(reference: ModuleReference, brought: unknown): unknown {
 function bring(reference: ModuleReference): unknown {
   switch (reference.how) {
     case "import":
-      return import(reference.url);
+      return importFrom(import.meta.url, reference.url);
     case "binding":
       return importFrom(reference.from, reference.specifier, reference.attributes);
     case "require":

@@ -114,6 +114,24 @@ await pool.join();`,
   assert.deepEqual([code, stdout, stderr], [0, "3 150\n10,20,30\n", ""]);
 });
 
+test("what the package offers is found again in a child, however a closure holds it", async () => {
+  const body = `
+const { Queue, TimeoutError } = lib;
+const put = Queue.prototype.put;
+const held = { lib, log: lib.getLogger(), me: lib.currentProcess() };
+class Mine extends lib.Process {
+  run() { return [lib.Queue === Queue, held.lib.Queue === Queue, put === Queue.prototype.put, new TimeoutError("x") instanceof Error, held.me.name]; }
+}
+const child = new Mine();
+child.start().then(async () => { console.log(JSON.stringify(await child.result)); await child.join(); });`;
+  writeFileSync(join(folder, "held.mjs"), `const lib = await import("node-multiprocessing");${body}`);
+  writeFileSync(join(folder, "held.cjs"), `const lib = require("node-multiprocessing");${body}`);
+  for (const file of ["held.mjs", "held.cjs"]) {
+    const { stdout, stderr, code } = await run(file);
+    assert.deepEqual([code, stdout, stderr], [0, '[true,true,true,true,"MainProcess"]\n', ""], file);
+  }
+});
+
 test("CommonJS: the same; and both doors lead to one instance", async () => {
   writeFileSync(
     join(folder, "main.cjs"),

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { getLogger, logToStderr } from "#src/index.js";
+import { getLogger, logToStderr, Process } from "#src/index.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
 import { forEachStartMethod } from "../support/methods.ts";
 import { startProgram } from "../support/programs.ts";
@@ -90,6 +90,14 @@ forEachStartMethod((context, method) => {
     assert.equal(await process_.result, undefined);
     await process_.join();
   });
+});
+
+test("a logger that is captured is the child's own", async () => {
+  const logger = getLogger();
+  const child = new Process({ target: () => logger === getLogger() });
+  await child.start();
+  assert.equal(await child.result, true);
+  await child.join();
 });
 
 test("a logger has Python's levels", () => {
