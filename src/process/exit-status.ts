@@ -43,3 +43,23 @@ export function describeExit({ exitCode, signalCode }: Pick<ExitStatus, "exitCod
 export function exitCodeText(exitCode: number): string {
   return exitCode < 0 ? `-${signalName(-exitCode) ?? -exitCode}` : String(exitCode);
 }
+
+/**
+ * What usually ends a process by that signal; null: one that has no name.
+ *
+ * @param remedy what helps where it is the kernel that has no memory left
+ */
+export function usualCause(signalCode: NodeJS.Signals | null, remedy = ""): string {
+  switch (signalCode) {
+    case "SIGKILL":
+      return `it was killed (kill -9), or the kernel had no memory left (see dmesg${remedy})`;
+    case "SIGSEGV":
+    case "SIGBUS":
+    case "SIGILL":
+      return "native code crashed";
+    case "SIGABRT":
+      return "the JavaScript heap was full (raise --max-old-space-size), or native code called abort()";
+    default:
+      return "it was sent that signal";
+  }
+}

@@ -13,7 +13,7 @@ import { takeAllOver } from "../memory/carried.ts";
 import { letGo, type Holding } from "../memory/holdings.ts";
 import { endedWithPid } from "../memory/participants.ts";
 import { decode } from "../wire/codec.ts";
-import { describeExit, type ExitStatus } from "./exit-status.ts";
+import { describeExit, usualCause, type ExitStatus } from "./exit-status.ts";
 import { frameHead, FrameReader, type Frame } from "./frames.ts";
 import type { Launched } from "./launcher.ts";
 import { addNearStack, type NearStack } from "./stacks.ts";
@@ -216,26 +216,14 @@ export class Supervision {
     const { exitCode, signalCode, cause } = status;
     const message =
       `Process "${this.#options.name}" (pid ${this.pid}) ended with ${describeExit(status)} ` +
-      `before its target had delivered a result\n  usual causes: ${usualCauses(status)}`;
+      `before its target had delivered a result\n  usual causes: ${whyItEnded(status)}`;
     const facts = { pid: this.pid, exitCode, signalCode };
     return new ProcessExitedError(message, cause === undefined ? facts : { ...facts, cause });
   }
 }
 
-function usualCauses({ exitCode, signalCode }: ExitStatus): string {
-  switch (signalCode) {
-    case "SIGKILL":
-      return "it was killed (kill -9), or the kernel had no memory left (see dmesg)";
-    case "SIGSEGV":
-    case "SIGBUS":
-    case "SIGILL":
-      return "native code crashed";
-    case "SIGABRT":
-      return "the JavaScript heap was full (raise --max-old-space-size), or native code called abort()";
-    case null:
-      if (exitCode === 13) return "the target awaits something that nothing in the process can ever bring about";
-      return exitCode === 255 ? "its exit code could not be learnt" : "the target called process.exit()";
-    default:
-      return "it was sent that signal";
-  }
+function whyItEnded({ exitCode, signalCode }: ExitStatus): string {
+  if (signalCode !== null || exitCode < 0) return usualCause(signalCode);
+  if (exitCode === 13) return "the target awaits something that nothing in the process can ever bring about";
+  return exitCode === 255 ? "its exit code could not be learnt" : "the target called process.exit()";
 }
