@@ -65,6 +65,7 @@ export async function bundle() {
   mkdirSync(chunks);
   writeFileSync(join(fresh, "package.json"), '{ "type": "commonjs" }\n');
   copyFileSync(loader, join(chunks, "loader.cjs"));
+  copyFileSync(join(root, "node_modules", "acorn", "LICENSE"), join(fresh, "acorn.LICENSE"));
   copyFileSync(join(dist, "entry", "watchdog-main.cjs"), join(fresh, "entry", "watchdog-main.cjs"));
   await buildParts(chunks);
   for (const program of programs) {
