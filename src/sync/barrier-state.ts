@@ -55,6 +55,13 @@ export function wasBroken({ history, generation }: BarrierState, earlier: number
   return back >= 1 && back <= remembered && ((history >>> (back - 1)) & 1) === 1;
 }
 
+/** Whether a slot's generation is over; 0 is that of a slot that was never in use, or is free again. */
+export function isBefore(generation: number, present: number): boolean {
+  return (
+    generation === 0 || (generation !== present && (present - generation + generations) % generations < generations / 2)
+  );
+}
+
 /** A slot: who has arrived in it, and in which generation; those of other generations are free. */
 export function slotWord(generation: number, id: number): bigint {
   return (BigInt(generation) << 32n) | BigInt(id);

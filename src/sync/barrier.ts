@@ -23,6 +23,7 @@ import type { SyncWaitOptions } from "./acquirable.ts";
 import {
   generationOfSlot,
   idOfSlot,
+  isBefore,
   mostParties,
   nextGeneration,
   parseState,
@@ -191,8 +192,8 @@ export class Barrier {
       if (visit.slot < 0) {
         visit.slot = this.#claim(state.generation);
         visit.generation = state.generation;
-        if (visit.slot < 0) return undefined; // All have come that are needed: this one waits for the next time.
-        continue;
+        if (visit.slot >= 0 || Atomics.load(this.#state, 0) !== word) continue;
+        return undefined; // All have come that are needed: this one waits for the next time.
       }
       if (state.generation !== visit.generation) {
         this.#freeSlot(visit); // It was reset before this one had arrived.
@@ -239,7 +240,8 @@ export class Barrier {
     const mine = slotWord(generation, ownId());
     for (let at = 0; at < this.#parties; at++) {
       const seen = Atomics.load(this.#slots, at);
-      if (generationOfSlot(seen) === generation) continue;
+      // Of a later one: what this process knows is out of date, and the slot is somebody's who waits.
+      if (!isBefore(generationOfSlot(seen), generation)) continue;
       if (Atomics.compareExchange(this.#slots, at, seen, mine) === seen) return at;
     }
     return -1;

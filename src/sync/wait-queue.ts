@@ -186,10 +186,18 @@ export function pendingWaits(): number {
   return count;
 }
 
-/** Keeps this process's record of a wait that is under way until `done` is called, so that it can be counted in. */
+/**
+ * Keeps this process's record of a wait that is about to begin until `done` is called, so that it can be counted in: from
+ * now on others find it at the spot.
+ */
 export function keepRecord(spot: number): { readonly record: number | undefined; readonly done: () => void } {
   const place = enter(spot);
   place.kept++;
+  if (place.record !== undefined && place.waiters.size === 0) {
+    const { words } = family();
+    words[place.record + waitRecord.ticket] = nextTicket();
+    Atomics.store(words, place.record + waitRecord.spot, spot);
+  }
   return {
     record: place.record,
     done: () => {

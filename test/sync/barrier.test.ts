@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { isRunning, markOf } from "#src/host/process-facts.js";
 import { Barrier, BrokenBarrierError, Semaphore } from "#src/index.js";
-import { nextGeneration, parseState, phase, stateWord, wasBroken } from "#src/sync/barrier-state.js";
+import { isBefore, nextGeneration, parseState, phase, stateWord, wasBroken } from "#src/sync/barrier-state.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
 import { forEachStartMethod } from "../support/methods.ts";
 import { joinSharedWords, makeSharedWords, reaches } from "../support/shared-words.ts";
@@ -19,6 +19,21 @@ describe("the word of a barrier", () => {
       { arrived: 5, phase: phase.acting, history: 0xa5c3, generation: 2 ** 25 + 3 },
     ]) {
       assert.deepEqual(parseState(stateWord(state)), state);
+    }
+  });
+
+  test("tells generations that are over from later ones, round the end of the numbers", () => {
+    const last = 2 ** 26 - 1;
+    for (const [generation, present, before] of [
+      [0, 1, true],
+      [0, 2 ** 25 + 5, true],
+      [1, 1, false],
+      [1, 2, true],
+      [2, 1, false],
+      [last, 1, true],
+      [1, last, false],
+    ] as const) {
+      assert.equal(isBefore(generation, present), before, `${generation} before ${present}`);
     }
   });
 
