@@ -28,6 +28,7 @@ import { KeepAlive } from "./keep-alive.ts";
 import { encodeArguments, letGoLarge, type EncodedParts } from "./large-parts.ts";
 import { MapJob, type JobOwner, type JobSettings } from "./map-job.ts";
 import type { MapSink } from "./map-sinks.ts";
+import { NearStacks } from "./near-stacks.ts";
 import { Tally } from "./pool-statistics.ts";
 import type { CheckedCallOptions, CheckedPoolOptions } from "./pool-options.ts";
 import { inputOf, type Items } from "./task-input.ts";
@@ -42,6 +43,7 @@ export class Engine implements CrewOwner, JobOwner, AnswersOwner {
   readonly functions: FunctionTable;
   readonly crew: Crew;
   readonly tally: Tally;
+  readonly nearStacks: NearStacks = new NearStacks();
   readonly #backlog = new Backlog();
   readonly #jobs = new Set<MapJob>();
   readonly #keepAlive = new KeepAlive();
@@ -197,6 +199,7 @@ export class Engine implements CrewOwner, JobOwner, AnswersOwner {
   }
 
   readonly #pumpIfDue = (): true => {
+    this.nearStacks.nextTurn();
     if (this.#pumpIsDue) this.#pump();
     return true;
   };

@@ -79,13 +79,13 @@ export class Pool implements AsyncDisposable {
    * const answer = await pool.submit((a: number, b: number) => a * b, [6, 7]);
    */
   submit<F extends Target>(fn: F, ...rest: CallArguments<F>): Task<Awaited<ReturnType<F>>> {
-    const near = takeNearStack(this.submit);
+    const near = this.#engine.nearStacks.take(this.submit, fn);
     return this.#submit("Pool.submit()", fn, rest, near) as Task<Awaited<ReturnType<F>>>;
   }
 
   /** As `submit`, for who only wants the result. */
   apply<F extends Target>(fn: F, ...rest: CallArguments<F>): Promise<Awaited<ReturnType<F>>> {
-    const near = takeNearStack(this.apply);
+    const near = this.#engine.nearStacks.take(this.apply, fn);
     return this.#submit("Pool.apply()", fn, rest, near) as Promise<Awaited<ReturnType<F>>>;
   }
 

