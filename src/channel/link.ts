@@ -3,7 +3,7 @@
  *
  * Runs in: every process.
  * Guarantees: messages arrive in the order of sending, each once and whole; the end of the other side is told once, after
- * the last message; a receiver that is busy costs the sender no system call.
+ * the last message; a receiver that is busy, or has been busy until just now, costs the sender no system call.
  * Leaves to others: what the bytes mean.
  */
 import type { WaitOptions } from "../base/options.ts";
@@ -14,6 +14,7 @@ import { brokenPipe } from "./errors.ts";
 import { Line } from "./line.ts";
 import { discard, keepParcel, orDiscard, packEncoded, publish, take, withBytes, type Parcel } from "./parcel.ts";
 import type { Peer, Port } from "./port.ts";
+import { worthIt } from "./spin.ts";
 
 /**
  * @param bytes hold during the call, and not afterwards
@@ -25,11 +26,29 @@ export type OnMessage = (bytes: Uint8Array) => void | Promise<void>;
 const longestMs = 10;
 const nothing: readonly object[] = [];
 
+/**
+ * Milliseconds for which a receiver looks again in each turn of the event loop before it sleeps: to be woken takes two
+ * system calls and a change of context, 40 µs and more. Arbitrary: about twice that.
+ */
+const patienceMs = 0.2;
+/** It does so when the message before came as soon as that, the way by sleeping included. Arbitrary. */
+const soonMs = 0.5;
+/** After so many times for nothing in a row, only one time in so many. Arbitrary. */
+const mostForNothing = 3;
+const oneIn = 16;
+
 export class Link {
   readonly #connection: Connection;
   readonly #port: Port;
   readonly #sending = new Line();
   #listening = false;
+  /** Between two looks, or about to look for the first time after a message. */
+  #watching = false;
+  /** Since when there is nothing to do; while watching, and while asleep. */
+  #idleSince = 0;
+  #asleep = false;
+  #eager: boolean = worthIt;
+  #forNothing = 0;
   #referenced = true;
   #ended = false;
 
@@ -139,13 +158,18 @@ export class Link {
     const port = this.#port;
     const peer = port.peer(thorough);
     port.readerAwake();
-    const until = performance.now() + longestMs;
+    const now = performance.now();
+    const until = now + longestMs;
+    if (this.#asleep && port.in.count > 0) this.#awakened(now);
     for (let count = 1; ; count++) {
       if (!this.#deliver(onMessage)) {
         if (peer.gone) return peer;
+        if (!this.#asleep) this.#watch(onMessage);
+        if (this.#watching) return undefined;
         port.readerSleeps();
         if (port.in.count === 0) return undefined; // Looked at after it was said: now the sender rings.
         port.readerAwake();
+        this.#awakened(performance.now());
       }
       if (this.#ended) return { gone: false, pid: undefined };
       if ((count & 15) === 0 && performance.now() > until) {
@@ -153,6 +177,37 @@ export class Link {
         return undefined;
       }
     }
+  }
+
+  #awakened(now: number): void {
+    this.#asleep = false;
+    const again = this.#forNothing < mostForNothing || ++this.#forNothing % oneIn === 0;
+    this.#eager = worthIt && again && now - this.#idleSince < soonMs;
+  }
+
+  /** Looks again when those who were told have done what they do at once; then for a while, or not at all. */
+  #watch(onMessage: OnMessage): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    this.#idleSince = 0;
+    const look = (): void => {
+      if (!this.#listening || this.#ended) return;
+      const now = performance.now();
+      const isEmpty = this.#port.in.count === 0;
+      if (this.#idleSince === 0) this.#idleSince = now;
+      else if (!isEmpty) this.#forNothing = 0;
+      if (isEmpty && this.#eager && now - this.#idleSince < patienceMs) {
+        setImmediate(look);
+        return;
+      }
+      this.#watching = false;
+      if (isEmpty) {
+        if (this.#eager) this.#forNothing++;
+        this.#asleep = true;
+      }
+      if (this.#drain(onMessage, false) !== undefined) wake(this.#port.readerSpot);
+    };
+    setImmediate(look);
   }
 
   /** False when there is none. */

@@ -19,7 +19,7 @@ const looks = 20;
 const mostSkipped = 255;
 
 /** With one processor, the other one can do nothing meanwhile. */
-const worthIt = availableParallelism() > 1;
+export const worthIt: boolean = availableParallelism() > 1;
 
 /** For the waits at one end of a channel: whether it is worth it depends on who is at the other end, and on its processor. */
 export class Spinner {

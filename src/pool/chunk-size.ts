@@ -33,6 +33,17 @@ export function chunkSize({ taskMs, remaining, workers, largest }: ChunkFacts): 
   return Math.max(1, size);
 }
 
+/**
+ * How many chunks of a fixed size go together, at least 1: short ones, so that handing over costs little. At the end each
+ * worker gets its share.
+ */
+export function chunksTogether(size: number, { taskMs, remaining, workers, largest }: ChunkFacts): number {
+  if (taskMs === undefined) return 1;
+  const inTime = Math.floor(aheadMs / Math.max(taskMs * size, 1e-6));
+  const share = remaining === undefined ? 1 : Math.ceil(remaining / (workers * 2 * size));
+  return Math.max(1, Math.min(inTime, share, Math.floor(largest / size)));
+}
+
 /** Chunks that hold less work than that in all are handed out together. Arbitrary: short against what a person notices. */
 const aheadMs = 0.5;
 const mostAhead = 64;

@@ -18,9 +18,12 @@ export interface CurrentTask<State = unknown> {
 
 let workerId = 0;
 let state: unknown;
-let running: RunningTask | null = null;
+/** 0: none. */
+let runningId = 0;
+/** Made when it is first asked for: most tasks never look. */
+let running: RunningTask | undefined;
 
-export class RunningTask implements CurrentTask {
+class RunningTask implements CurrentTask {
   readonly id: number;
   #controller: AbortController | undefined;
   #aborted: { readonly reason: unknown } | undefined;
@@ -37,7 +40,6 @@ export class RunningTask implements CurrentTask {
     return state;
   }
 
-  /** Made when it is first asked for: most tasks never look. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
@@ -62,11 +64,27 @@ export class RunningTask implements CurrentTask {
  * });
  */
 export function currentTask<State = unknown>(): CurrentTask<State> | null {
-  return running as CurrentTask<State> | null; // What the initializer returned, its caller knows; here it is unknown.
+  if (runningId === 0) return null;
+  running ??= new RunningTask(runningId);
+  return running as CurrentTask as CurrentTask<State>; // What the initializer returned, its caller knows; here it is unknown.
 }
 
-export function setRunning(task: RunningTask | null): void {
-  running = task;
+/** The id of the task that is being run; 0: none. */
+export function runningTaskId(): number {
+  return runningId;
+}
+
+/** @param taskId 0: it has ended */
+export function setRunning(taskId: number): void {
+  runningId = taskId;
+  running = undefined;
+}
+
+/** Tells the task, if it is still the one that is being run. */
+export function abortRunning(taskId: number, reason: unknown): void {
+  if (runningId !== taskId) return;
+  running ??= new RunningTask(taskId);
+  running.abort(reason);
 }
 
 export function becomeWorker(id: number): void {

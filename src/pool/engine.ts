@@ -211,7 +211,11 @@ export class Engine implements CrewOwner, JobOwner, AnswersOwner {
       for (const worker of this.crew) {
         if (this.#backlog.isEmpty) break;
         if (worker.isRetiring || (worker.state !== "idle" && worker.state !== "busy")) continue;
-        while (worker.batches < most && this.#give(worker)) if (most === 1) break;
+        while (worker.batches < most && this.#give(worker)) {
+          if (most > 1) continue;
+          worker.flush(); // It can begin while the others get theirs.
+          break;
+        }
       }
     }
     for (const worker of this.crew) worker.flush();
@@ -225,7 +229,7 @@ export class Engine implements CrewOwner, JobOwner, AnswersOwner {
     const backlog = this.#backlog;
     for (let source = backlog.peek(); source !== undefined; source = backlog.peek()) {
       const { timing } = source instanceof Call ? source.fn! : source.settings.fn;
-      const size = source instanceof Call ? Infinity : (source.settings.chunkSize ?? Infinity);
+      const size = source instanceof Call ? Infinity : source.nextSize;
       if (worker.batches > 0 && worker.batches >= chunksAhead(timing.taskMs, size)) return false;
       const limit = this.options.maxTasksPerChild - worker.given;
       if (limit <= 0) return false; // It is retired when it has answered.

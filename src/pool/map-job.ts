@@ -9,7 +9,8 @@
 import { invalidArgument } from "../base/errors.ts";
 import { shown } from "../base/options.ts";
 import { addStackBelow, type NearStack } from "../process/stacks.ts";
-import { chunkSize, smoothedMs } from "./chunk-size.ts";
+import type { EncodeOptions } from "../wire/codec.ts";
+import { chunkSize, chunksTogether, smoothedMs } from "./chunk-size.ts";
 import type { PoolFunction } from "./function-table.ts";
 import { partsOptions } from "./large-parts.ts";
 import { pack, type Packed } from "./packing.ts";
@@ -28,7 +29,8 @@ export interface Chunk {
   readonly firstTaskId: number;
   readonly packed: Packed;
   readonly careful: boolean;
-  readonly splittable: boolean;
+  /** When it takes too long, the rest may come back: from a multiple of so many items on. 0: it may not. */
+  readonly grain: number;
   readonly handedAt: number;
   /** How many, from the first on, are answered. */
   done: number;
@@ -73,8 +75,8 @@ export interface JobOwner {
   tasksDone(job: MapJob, firstTaskId: number, count: number): void;
 }
 
-/** Bytes of a large input are not worth more than that in one message. Arbitrary. */
-const mostInChunk = 16_384;
+/** So many numbers just fit into a message that needs no memory of its own. */
+const mostInChunk = 4096;
 
 export class MapJob {
   readonly settings: JobSettings;
@@ -83,6 +85,7 @@ export class MapJob {
   readonly #owner: JobOwner;
   #input!: TaskInput;
   readonly #pieces: Piece[] = [];
+  readonly #encodeOptions: EncodeOptions;
   readonly #deaths = new Map<number, number>();
   readonly #errors = new Map<number, unknown>();
   /** Items read from the input. */
@@ -103,6 +106,8 @@ export class MapJob {
     this.#owner = owner;
     this.settings = settings;
     this.sink = sink;
+    const { call, spread } = settings;
+    this.#encodeOptions = partsOptions({ root: spread ? `the arguments of ${call}` : `the items of ${call}` });
   }
 
   begin(input: TaskInput): void {
@@ -161,7 +166,7 @@ export class MapJob {
         ...piece,
         packed,
         careful: piece.careful || timeoutMs !== undefined,
-        splittable: fixed === undefined,
+        grain: fixed === undefined ? 1 : piece.items.length > fixed ? fixed : 0,
         handedAt: performance.now(),
         done: 0,
         condemned: -1,
@@ -196,19 +201,25 @@ export class MapJob {
 
   #size(remaining: number | undefined): number {
     const { chunkSize: fixed, fn } = this.settings;
+    const { taskMs } = fn.timing;
     const workers = this.#owner.workers;
-    if (fixed !== undefined) return fixed;
     const largest = Math.min(mostInChunk, this.sink.largestChunk(workers));
-    return chunkSize({ taskMs: fn.timing.taskMs, remaining, workers, largest });
+    if (fixed === undefined) return chunkSize({ taskMs, remaining, workers, largest });
+    // Of an input without a length no more at once than it has given so far.
+    return fixed * chunksTogether(fixed, { taskMs, remaining: remaining ?? this.#read, workers, largest });
+  }
+
+  /** How many tasks its next chunk may have. */
+  get nextSize(): number {
+    return this.#size(this.#pieces.length > 0 ? this.waiting : this.#input.remaining);
   }
 
   /** Undefined when one of the items cannot be copied: that one has failed then, the others come back. */
   #packed(piece: Piece): Packed | undefined {
     const { call, spread } = this.settings;
-    const root = spread ? `the arguments of ${call}` : `the items of ${call}`;
     try {
       if (spread) checkRows(call, piece);
-      return pack(piece.items, partsOptions({ root }));
+      return pack(piece.items, this.#encodeOptions);
     } catch (error) {
       if (piece.items.length === 1) {
         this.fail(piece.start, piece.firstTaskId, error);

@@ -50,6 +50,7 @@ export class CollectingSink implements MapSink {
 
   values(start: number, values: readonly unknown[]): void {
     const all = this.#values;
+    if (start > all.length) all.length = start; // Set before: an element far behind the end would make it a dictionary.
     for (let i = 0; i < values.length; i++) all[start + i] = values[i];
   }
 

@@ -58,8 +58,8 @@ export interface ChunkMessage {
   readonly firstTaskId: number;
   readonly count: number;
   readonly careful: boolean;
-  /** When it takes too long, the rest may come back. */
-  readonly splittable: boolean;
+  /** When it takes too long, the rest may come back: from a multiple of so many items on. 0: it may not. */
+  readonly grain: number;
   /** Each item is a list of arguments. */
   readonly spread: boolean;
   readonly form: number;
@@ -127,7 +127,8 @@ export const tell = {
     to.uint(chunk.functionId);
     to.uint(chunk.firstTaskId);
     to.uint(chunk.count);
-    to.byte((chunk.careful ? 1 : 0) | (chunk.splittable ? 2 : 0) | (chunk.spread ? 4 : 0));
+    to.uint(chunk.grain);
+    to.byte((chunk.careful ? 1 : 0) | (chunk.spread ? 2 : 0));
     to.byte(chunk.form);
     to.blob(chunk.items);
   },
@@ -233,15 +234,16 @@ export function readAtWorker(message: Uint8Array, worker: WorkerSide): void {
       }
       case toWorker.chunk: {
         const [chunkId, functionId, firstTaskId, count] = [reader.uint(), reader.uint(), reader.uint(), reader.uint()];
+        const grain = reader.uint();
         const flags = reader.byte();
         worker.chunk({
           chunkId,
           functionId,
           firstTaskId,
           count,
+          grain,
           careful: (flags & 1) !== 0,
-          splittable: (flags & 2) !== 0,
-          spread: (flags & 4) !== 0,
+          spread: (flags & 2) !== 0,
           form: reader.byte(),
           items: blob(reader),
         });

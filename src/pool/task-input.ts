@@ -136,6 +136,7 @@ class AsyncInput implements TaskInput {
 
   async #readAhead(): Promise<void> {
     this.#reading = true;
+    await Promise.resolve(); // What was taken just now is counted first: how much may be read ahead depends on it.
     try {
       this.#iterator ??= this.#iterable[Symbol.asyncIterator]();
       while (!this.#ended && this.#read.length < this.#ahead()) {

@@ -7,7 +7,7 @@
  * Leaves to others: messages (`protocol.ts`), functions (`worker-functions.ts`), what it means when it dies (the parent).
  */
 import { decode, decodeSync, needsModules } from "../wire/codec.ts";
-import { RunningTask, setRunning } from "./current-task.ts";
+import { abortRunning, runningTaskId, setRunning } from "./current-task.ts";
 import { fetchLarge } from "./large-parts.ts";
 import { Outbox } from "./outbox.ts";
 import { unpack } from "./packing.ts";
@@ -56,7 +56,8 @@ export class TaskRunner implements WorkerSide {
   readonly #progressIsSeen: boolean;
   #delivery: Delivery = { left: 0, isTold: true, done: () => {} };
   #unit: Unit | undefined;
-  #task: RunningTask | null = null;
+  /** Where the last stretch of a chunk has ended. */
+  #reached = 0;
   #working = false;
   #stopping = false;
   #turnedAt = 0;
@@ -122,13 +123,13 @@ export class TaskRunner implements WorkerSide {
   cancel({ firstTaskId, count, reason }: CancelMessage): void {
     const last = firstTaskId + count - 1;
     const hits = (id: number): boolean => id >= firstTaskId && id <= last;
-    const task = this.#task;
-    if (task !== null && hits(task.id)) {
+    const running = runningTaskId();
+    if (hits(running)) {
       void decode(reason).then(
-        (why) => task.abort(why),
-        () => task.abort(undefined), // It cannot be read here: an AbortError then says that much.
+        (why) => abortRunning(running, why),
+        () => abortRunning(running, undefined), // It cannot be read here: an AbortError then says that much.
       );
-      if (this.#unit?.kind === "chunk" && last > task.id) this.#unit.cancelled = true;
+      if (this.#unit?.kind === "chunk" && last > running) this.#unit.cancelled = true;
     }
     for (let i = this.#queue.length - 1; i >= 0; i--) {
       const unit = this.#queue[i]!;
@@ -178,8 +179,7 @@ export class TaskRunner implements WorkerSide {
 
   #begin(taskId: number): void {
     this.#words[this.#at] = taskId;
-    this.#task = new RunningTask(taskId);
-    setRunning(this.#task);
+    setRunning(taskId);
   }
 
   /** What the pool must know when a task begins, in case that it never ends. */
@@ -193,8 +193,7 @@ export class TaskRunner implements WorkerSide {
 
   #end(): void {
     this.#words[this.#at] = 0;
-    this.#task = null;
-    setRunning(null);
+    setRunning(0);
   }
 
   #call({ call, delivery }: Unit & { kind: "call" }): Promise<void> | undefined {
@@ -248,7 +247,7 @@ export class TaskRunner implements WorkerSide {
 
   async #chunk(unit: Unit & { kind: "chunk" }): Promise<void> {
     const { chunk } = unit;
-    const { chunkId, firstTaskId, count, careful, splittable, spread } = chunk;
+    const { chunkId, firstTaskId, count, careful, grain } = chunk;
     const start = performance.now();
     this.#tellBefore(firstTaskId, careful, unit.delivery, start);
     let target: AnyTarget;
@@ -264,29 +263,43 @@ export class TaskRunner implements WorkerSide {
     let readAt = performance.now();
     this.#out.beginChunk(chunkId, readAt);
     let stride = 1;
-    let unread = 0;
-    for (let at = 0; at < count; at++) {
-      if (careful && at > 0) this.#out.flush(performance.now());
-      else if (++unread >= stride) {
-        const now = performance.now();
-        stride = now - readAt < briefMs ? Math.min(stride * 2, longestStride) : 1;
-        unread = 0;
-        readAt = now;
-        this.#out.flushIfDue(now);
-        if (now - this.#turnedAt >= turnMs) await this.#turn(now);
-        if (splittable && at > 0 && now - start >= splitMs) unit.cancelled = true;
-      }
-      if (unit.cancelled) {
-        this.#out.untouched(at);
-        break;
-      }
+    let end = unit.cancelled ? 0 : count;
+    for (let at = 0; at < end;) {
+      const later = this.#stretch(chunk, target, items, at, Math.min(at + stride, end));
+      at = this.#reached;
+      if (later !== undefined) await this.#later(later, at++);
+      const now = performance.now();
+      stride = careful || now - readAt >= briefMs ? 1 : Math.min(stride * 2, longestStride);
+      readAt = now;
+      if (careful) this.#out.flush(now);
+      else this.#out.flushIfDue(now);
+      if (now - this.#turnedAt >= turnMs) await this.#turn(now);
+      if (grain > 0 && end === count && now - start >= splitMs) end = Math.min(Math.ceil(at / grain) * grain, count);
+      if (unit.cancelled) end = at;
+    }
+    if (end < count) this.#out.untouched(end);
+    this.#out.flush(performance.now());
+  }
+
+  /**
+   * Runs tasks one after another, without a look at the clock between them, until one is to be waited for: answers what to
+   * wait for; `#reached` says which it is, or where the stretch has ended.
+   */
+  #stretch(
+    { firstTaskId, spread }: ChunkMessage,
+    target: AnyTarget,
+    items: readonly unknown[],
+    from: number,
+    to: number,
+  ): PromiseLike<unknown> | undefined {
+    for (let at = from; at < to; at++) {
       this.#begin(firstTaskId + at);
       let value: unknown;
       try {
         value = spread ? target(...(items[at] as unknown[])) : target(items[at]);
         if (isThenable(value)) {
-          this.#out.flushSoon();
-          value = await value;
+          this.#reached = at;
+          return value;
         }
       } catch (error) {
         this.#end();
@@ -296,12 +309,27 @@ export class TaskRunner implements WorkerSide {
       this.#end();
       this.#out.result(at, value);
     }
-    this.#out.flush(performance.now());
+    this.#reached = to;
+    return undefined;
+  }
+
+  async #later(pending: PromiseLike<unknown>, at: number): Promise<void> {
+    this.#out.flushSoon();
+    let value: unknown;
+    try {
+      value = await pending;
+    } catch (error) {
+      this.#end();
+      this.#out.fault(at, error);
+      return;
+    }
+    this.#end();
+    this.#out.result(at, value);
   }
 
   /** `process.exit()` in a task, or an uncaught error: what is done is done, and the pool learns which task it was. */
   #leave(): void {
-    this.#out.leaving(this.#task?.id ?? 0);
+    this.#out.leaving(runningTaskId());
   }
 }
 

@@ -157,7 +157,17 @@ export class Task<R> extends Promise<R> {
 
 // What `then` makes is an ordinary promise, and `await` and `Promise.all` take it as one: they wrap those whose constructor
 // is another. Measured: a quarter of the time of 50,000 submits.
-Object.defineProperty(Task.prototype, "constructor", { value: Promise, configurable: true, writable: true });
+Reflect.defineProperty(Task.prototype, "constructor", { value: Promise, configurable: true, writable: true });
+
+/** A task that was settled before it began. */
+export function refused(id: number, error: unknown, near: NearStack): Task<unknown> {
+  const call = new Call(id, undefined, new Uint8Array(0), [], 0, undefined, near);
+  const task = new Task<unknown>(call);
+  call.state = "failed";
+  call.finishedAt = performance.now();
+  call.reject(error);
+  return task;
+}
 
 function wallClock(at: number | undefined): number | undefined {
   return at === undefined ? undefined : performance.timeOrigin + at;

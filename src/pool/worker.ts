@@ -46,6 +46,8 @@ export interface WorkerOwner {
   ended(worker: Worker, status: ExitStatus, cause: unknown): void;
 }
 
+/** So many bytes are sent before more are added: what is larger than 64 KiB costs memory of its own. Arbitrary. */
+const worthSending = 16_384;
 /** A worker that has nothing to do and does not end when asked to is killed. Arbitrary. */
 const stopGraceMs = 5000;
 
@@ -151,7 +153,7 @@ export class Worker implements PoolSide {
       firstTaskId: chunk.firstTaskId,
       count: chunk.items.length,
       careful: chunk.careful,
-      splittable: chunk.splittable,
+      grain: chunk.grain,
       spread,
       form: chunk.packed.form,
       items: chunk.packed.bytes,
@@ -160,6 +162,7 @@ export class Worker implements PoolSide {
     if (chunk.packed.large.length > 0) this.#large.push(...chunk.packed.large);
     this.assigned.push(chunk);
     this.#given(chunk.items.length);
+    if (this.#out.size >= worthSending) this.flush();
   }
 
   #given(count: number): void {

@@ -56,6 +56,32 @@ forEachStartMethod(({ Process }) => {
     assert.equal(ends, 1);
   });
 
+  test(
+    "a message is answered whenever it comes: while the other end looks again, as it falls asleep, long after",
+    bounded,
+    async () => {
+      const [a, b] = Pipe();
+      const child = new Process({ target: serve, args: [b] });
+      await child.start();
+      const link = new Link(a);
+      let answered = (): void => {};
+      link.onMessages(
+        () => answered(),
+        () => {},
+      );
+      for (let n = 0; n < 2000; n++) {
+        // From none to 0.4 ms, in steps of a microsecond and less; a receiver looks for 0.2 ms before it sleeps.
+        for (const until = performance.now() + ((n * 37) % 1000) / 2500; performance.now() < until;);
+        const answer = new Promise<void>((resolve) => (answered = resolve));
+        assert.equal(link.trySend(new Uint8Array(8)), true);
+        await answer;
+      }
+      child.kill();
+      await child.join();
+      link.close();
+    },
+  );
+
   test("a link that is not referenced does not keep the program alive", bounded, async () => {
     const target = async (): Promise<void> => {
       const { Link } = await import("#src/channel/link.js");

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { ClosedError, currentTask, Pool, ProcessPoolExecutor, TimeoutError } from "#src/index.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
 import { forEachStartMethod } from "../support/methods.ts";
+import { poolsBy } from "../support/pools.ts";
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -18,20 +19,7 @@ async function* slowly<T>(items: Iterable<T>): AsyncGenerator<T> {
 forEachStartMethod((_context, method) => {
   leaveNothingBehind();
 
-  async function withPool(
-    size: number,
-    options: ConstructorParameters<typeof Pool>[1],
-    use: (pool: Pool) => Promise<void>,
-  ): Promise<void> {
-    const pool = new Pool(size, { startMethod: method, ...options });
-    try {
-      await use(pool);
-      pool.close();
-      await pool.join({ timeoutMs: 20_000 });
-    } finally {
-      await pool.terminate();
-    }
-  }
+  const withPool = poolsBy(method);
 
   test("submit, apply, map, starmap, imap and imapUnordered run any function, sync or async, and keep its results", () =>
     withPool(2, {}, async (pool) => {
@@ -163,6 +151,25 @@ forEachStartMethod((_context, method) => {
       assert.deepEqual([await first, await pool.submit(() => later)], [1, 2]);
     }));
 
+  test("a chunk of a fixed size stays together, and a worker gets more of them at once where they are short", () =>
+    withPool(2, {}, async (pool) => {
+      const work = (n: number): [pid: number, n: number] => {
+        if (n === 501) for (const until = Date.now() + 200; Date.now() < until;); // Longer than those before let expect.
+        return [process.pid, n];
+      };
+      const items = Array.from({ length: 2003 }, (_, n) => n);
+      for (let round = 0; round < 3; round++) {
+        const results = await pool.map(work, items, { chunkSize: 7 });
+        assert.deepEqual(
+          results.map(([, n]) => n),
+          items,
+        );
+        for (let at = 0; at < items.length; at += 7) {
+          assert.equal(new Set(results.slice(at, at + 7).map(([pid]) => pid)).size, 1, `items from ${at} on`);
+        }
+      }
+    }));
+
   test("an initializer runs once in each worker, and what it returns is the task's state; worker and task have ids", () =>
     withPool(2, { initializer: async (a: number) => ({ sum: a + 1 }), initArgs: [41] }, async (pool) => {
       const seen = await pool.map(async () => {
@@ -194,6 +201,7 @@ forEachStartMethod((_context, method) => {
       );
       assert.equal(second.cancel(), false);
       assert.ok(first instanceof Promise && Object.getPrototypeOf(first.then(() => {})) === Promise.prototype);
+      assert.equal(Promise.resolve(first), first, "await and Promise.all take it as it is");
     }));
 
   test("the higher priority goes first, the first come within one; maps of one priority share the workers", () =>

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { chunkSize, chunksAhead, smoothedMs } from "#src/pool/chunk-size.js";
+import { chunkSize, chunksAhead, chunksTogether, smoothedMs } from "#src/pool/chunk-size.js";
 import { Histogram } from "#src/pool/histogram.js";
 import { InOrder } from "#src/pool/in-order.js";
 import { PriorityQueue } from "#src/pool/priority-queue.js";
@@ -68,6 +68,28 @@ test("a chunk has at least one task, no more than there are, none that is long h
       },
     ),
   );
+});
+
+test("chunks of a fixed size go together while they are short and there are many; none grows past its time or share", () => {
+  fc.assert(
+    fc.property(
+      count,
+      taskMs,
+      count,
+      fc.integer({ min: 1, max: 64 }),
+      count,
+      (size, ms, remaining, workers, largest) => {
+        const together = chunksTogether(size, { taskMs: ms, remaining, workers, largest });
+        assert.ok(Number.isInteger(together) && together >= 1);
+        if (together === 1) return;
+        assert.ok(together * size <= largest && together * size * ms <= 0.501);
+        assert.ok((together - 1) * size * workers * 2 < remaining);
+      },
+    ),
+  );
+  const known = { taskMs: 0.001, remaining: 10_000, workers: 2, largest: 4096 };
+  assert.equal(chunksTogether(1, known), 500);
+  assert.equal(chunksTogether(1, { ...known, taskMs: undefined }), 1);
 });
 
 test("only short tasks are handed out ahead, and no more than half a millisecond of them beside the next chunk", () => {

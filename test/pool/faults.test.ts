@@ -5,9 +5,10 @@ import { test } from "node:test";
 import { Pool, TimeoutError, UnserializableError, WorkerExitedError } from "#src/index.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
 import { forEachStartMethod } from "../support/methods.ts";
-import { gone, startProgram } from "../support/programs.ts";
+import { poolsBy } from "../support/pools.ts";
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+import { gone, startProgram } from "../support/programs.ts";
 
 function exited(expected: Partial<WorkerExitedError>): (error: unknown) => boolean {
   return (error) => {
@@ -22,20 +23,7 @@ function exited(expected: Partial<WorkerExitedError>): (error: unknown) => boole
 forEachStartMethod((_context, method) => {
   leaveNothingBehind();
 
-  async function withPool(
-    size: number,
-    options: ConstructorParameters<typeof Pool>[1],
-    use: (pool: Pool) => Promise<void>,
-  ): Promise<void> {
-    const pool = new Pool(size, { startMethod: method, ...options });
-    try {
-      await use(pool);
-      pool.close();
-      await pool.join({ timeoutMs: 20_000 });
-    } finally {
-      await pool.terminate();
-    }
-  }
+  const withPool = poolsBy(method);
 
   test("a worker that is killed while idle is replaced, and costs nothing", () =>
     withPool(1, {}, async (pool) => {
@@ -149,6 +137,16 @@ forEachStartMethod((_context, method) => {
       assert.match(error.stack!, /failHere[\s\S]*task \d+ in worker 1 \(pid \d+\)[\s\S]*faults\.test/);
       const mapped = await pool.map(failHere, [1]).catch((caught: unknown) => caught as OwnError);
       assert.match((mapped as OwnError).stack!, /failHere[\s\S]*Pool\.map\(\)[\s\S]*faults\.test/);
+      // Of thousands in one turn the last one, too, says where; another function's says its own place.
+      const burst = Array.from({ length: 3000 }, () => pool.submit(failHere));
+      const other = pool.submit(() => failHere());
+      const stacks = (await Promise.allSettled([...burst, other])).map(
+        (end) => (end as { reason: Error }).reason.stack!,
+      );
+      const place = (stack: string): string | undefined =>
+        /which was submitted ---[\s\S]*?(faults\.test[^)]*)/.exec(stack)?.[1];
+      assert.equal(new Set(stacks.slice(0, -1).map(place)).size, 1);
+      assert.ok(place(stacks[2999]!) !== undefined && place(stacks[3000]!) !== place(stacks[0]!));
     }));
 
   test("what cannot be sent rejects its own task, and names it", () =>
