@@ -1,8 +1,11 @@
 /** What goes in and comes out of a map: bounded, in order, told as it goes. */
 import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { Event, Pool, ProcessPoolExecutor, type Progress, type TaskEvent } from "#src/index.js";
+import { Pool, ProcessPoolExecutor, type Progress, type TaskEvent } from "#src/index.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -204,16 +207,19 @@ test("results are in order though tasks end out of order, and unordered ones com
 
 test("short tasks are batched, long ones are not, and a long one among short ones does not hold up the others", async () => {
   const many = Array.from({ length: 20_000 }, (_, n) => n);
-  const enough = new Event();
+  const folder = mkdtempSync(join(tmpdir(), "mp-enough-"));
+  const enough = join(folder, "enough"); // A file, since there is no Event without the addon.
   const work = async (n: number): Promise<number> => {
-    if (n === 9_000) await enough.wait({ timeoutMs: 20_000 });
+    const until = Date.now() + 20_000;
+    if (n === 9_000) while (!existsSync(enough) && Date.now() < until) await sleep(1);
     return n;
   };
   let before = 0;
   for await (const n of pool.imapUnordered(work, many)) {
     if (n === 9_000) break;
-    if (++before === 15_001) enough.set();
+    if (++before === 15_001) writeFileSync(enough, "");
   }
+  rmSync(folder, { recursive: true });
   // What was in its chunk, or in reach of the buffer, may wait for it: not the half of the input.
   assert.ok(before > 15_000, `${before} came before the long one`);
 });
