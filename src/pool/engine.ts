@@ -228,9 +228,8 @@ export class Engine implements CrewOwner, JobOwner, AnswersOwner {
   #give(worker: Worker): boolean {
     const backlog = this.#backlog;
     for (let source = backlog.peek(); source !== undefined; source = backlog.peek()) {
-      const { timing } = source instanceof Call ? source.fn! : source.settings.fn;
-      const size = source instanceof Call ? Infinity : source.nextSize;
-      if (worker.batches > 0 && worker.batches >= chunksAhead(timing.taskMs, size)) return false;
+      const ahead = source instanceof Call ? chunksAhead(source.fn!.timing.taskMs, Infinity) : source.ahead;
+      if (worker.batches > 0 && worker.batches >= ahead) return false;
       const limit = this.options.maxTasksPerChild - worker.given;
       if (limit <= 0) return false; // It is retired when it has answered.
       if (source instanceof Call) {

@@ -10,7 +10,7 @@ import { invalidArgument } from "../base/errors.ts";
 import { shown } from "../base/options.ts";
 import { addStackBelow, type NearStack } from "../process/stacks.ts";
 import type { EncodeOptions } from "../wire/codec.ts";
-import { chunkSize, chunksTogether, smoothedMs } from "./chunk-size.ts";
+import { chunkSize, chunksAhead, chunksTogether, smoothedMs } from "./chunk-size.ts";
 import type { PoolFunction } from "./function-table.ts";
 import { partsOptions } from "./large-parts.ts";
 import { pack, type Packed } from "./packing.ts";
@@ -209,9 +209,10 @@ export class MapJob {
     return fixed * chunksTogether(fixed, { taskMs, remaining: remaining ?? this.#read, workers, largest });
   }
 
-  /** How many tasks its next chunk may have. */
-  get nextSize(): number {
-    return this.#size(this.#pieces.length > 0 ? this.waiting : this.#input.remaining);
+  /** How many of its chunks a worker may hold. */
+  get ahead(): number {
+    const size = this.#size(this.#pieces.length > 0 ? this.waiting : this.#input.remaining);
+    return Math.min(chunksAhead(this.settings.fn.timing.taskMs, size), this.sink.mostAhead);
   }
 
   /** Undefined when one of the items cannot be copied: that one has failed then, the others come back. */

@@ -11,6 +11,8 @@ export interface MapSink {
   /** How many more items may be read, when `read` have been. */
   room(read: number): number;
   largestChunk(workers: number): number;
+  /** Chunks that one worker may hold: what it holds is out of the others' reach. */
+  readonly mostAhead: number;
   values(start: number, values: readonly unknown[]): void;
   /** A failure that stops nothing. */
   skipped(index: number, error: unknown): void;
@@ -33,6 +35,7 @@ export interface MapSink {
 export class CollectingSink implements MapSink {
   readonly isAwaited = true;
   readonly finishesFirst = false;
+  readonly mostAhead: number = Infinity;
   readonly #values: unknown[] = [];
   readonly #outcome: Deferred<unknown[]> = deferred<unknown[]>();
 
@@ -105,6 +108,8 @@ export interface StreamOptions {
 /** `imap` and `imapUnordered`. */
 export class StreamSink implements MapSink, AsyncIterableIterator<unknown, undefined> {
   readonly finishesFirst = true;
+  /** Of the four that the buffer has for each: a task that takes long must leave room to the other workers. */
+  readonly mostAhead: number = 2;
   readonly #options: StreamOptions;
   readonly #order = new InOrder<Entry>();
   readonly #ready: unknown[] = [];

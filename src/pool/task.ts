@@ -172,13 +172,3 @@ export function refused(id: number, error: unknown, near: NearStack): Task<unkno
 function wallClock(at: number | undefined): number | undefined {
   return at === undefined ? undefined : performance.timeOrigin + at;
 }
-
-/** A task that was settled before it began. */
-export function refused(id: number, error: unknown, near: NearStack): Task<unknown> {
-  const call = new Call(id, undefined, new Uint8Array(0), [], 0, undefined, near);
-  const task = new Task<unknown>(call);
-  call.state = "failed";
-  call.finishedAt = performance.now();
-  call.reject(error);
-  return task;
-}
