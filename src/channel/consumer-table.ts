@@ -86,7 +86,7 @@ export class ConsumerTable {
     const last = this.#window.lastTaker();
     let finished = 0;
     let lost = 0;
-    const highest = Math.min(Atomics.load(family().words, header.nextParticipant), maxParticipants - 1);
+    const highest = Atomics.load(family().words, header.highestParticipant);
     for (let index = 1; index <= highest; index++) {
       const { id, taken, done, off } = this.#read(index * entryWords);
       if (id === 0) continue;

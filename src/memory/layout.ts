@@ -15,7 +15,7 @@
  * A range's handle is its number in the list of counts: it names size and place, and fits 32 bits.
  */
 export const magic = 0x6e6d7031;
-export const layoutVersion = 1;
+export const layoutVersion = 2;
 
 const kib = 1024;
 const mib = 1024 * kib;
@@ -30,7 +30,8 @@ export const header = {
   version: 1,
   familyLow: 2,
   familyHigh: 3,
-  nextParticipant: 4,
+  /** The highest index of an entry of the table of participants that has ever been used. */
+  highestParticipant: 4,
   tickets: 5,
   /** Who the root is: pid, and start time in two halves. */
   rootPid: 6,
@@ -38,6 +39,8 @@ export const header = {
   rootStartHigh: 8,
   /** 1 once a name has been made in /dev/shm. */
   named: 9,
+  /** Counts attempts to enter; its lowest bits are the index of the entry whose turn it is. */
+  turn: 10,
 } as const;
 export const headerHints = 64;
 

@@ -15,6 +15,10 @@ import { header, maxParticipants, participant as field, participantBits, partici
 const free = 0;
 const alive = 1;
 const indexMask = maxParticipants - 1;
+/** A power of two: so many entries are used in turn, until they are crowded. Arbitrary. */
+const fewestInTurn = 256;
+/** Crowded: so many in a row are somebody's. Arbitrary. */
+const crowdedTries = 8;
 /** So that an id is a positive 32-bit integer. Generation 0 is nobody's: an id is never 0. */
 const generations = 2 ** (31 - participantBits);
 
@@ -110,7 +114,7 @@ export function pidOf(id: number): number | undefined {
 export function* participants(): Generator<number> {
   const known = familyIfAny();
   if (known === undefined) return;
-  const highest = Math.min(Atomics.load(known.words, header.nextParticipant), maxParticipants - 1);
+  const highest = Atomics.load(known.words, header.highestParticipant);
   for (let index = 1; index <= highest; index++) {
     if (Atomics.load(known.words, participantEntry(index) + field.state) === alive) yield index;
   }
@@ -177,15 +181,22 @@ export function setOwnerPid(read: () => number): void {
   ownerPid = read;
 }
 
-/** Entries are used in turn, so that the pid of a dead one can be told for as long as possible. */
+/**
+ * Entries are used in turn, so that the pid of a dead one can be told for a while; among no more than are needed, since
+ * each entry that was ever used costs pages of memory, and a look of whoever searches the table.
+ */
 function claim(words: Int32Array): number {
-  for (let tries = 0; tries < 2 * maxParticipants; tries++) {
-    const index = (Atomics.add(words, header.nextParticipant, 1) + 1) & indexMask;
+  let among = fewestInTurn;
+  while (among <= Atomics.load(words, header.highestParticipant)) among *= 2;
+  for (let tries = 1; tries <= 2 * maxParticipants; tries++) {
+    if (tries % crowdedTries === 0 && among < maxParticipants) among *= 2;
+    const index = (Atomics.add(words, header.turn, 1) + 1) & (among - 1);
     if (index === 0) continue;
     const entry = participantEntry(index);
     const state = Atomics.load(words, entry + field.state);
     if (state === alive) lookAfter(idOfIndex(index));
     else if (state < 0 && !isRunning({ pid: -state, startTime: undefined })) bury(index, state);
+    makeFound(words, index);
     if (Atomics.compareExchange(words, entry + field.state, free, -process.pid) === free) {
       const generation = (words[entry + field.generation]! + 1) % generations;
       Atomics.store(words, entry + field.generation, generation);
@@ -196,6 +207,15 @@ function claim(words: Int32Array): number {
     `This process cannot use shared memory: ${maxParticipants - 1} processes of the family use it already\n` +
       `  do this:  end processes that are not needed, or start independent programs`,
   );
+}
+
+/** Whoever searches the table goes as far as `index` from now on. */
+function makeFound(words: Int32Array, index: number): void {
+  for (;;) {
+    const highest = Atomics.load(words, header.highestParticipant);
+    if (highest >= index) return;
+    if (Atomics.compareExchange(words, header.highestParticipant, highest, index) === highest) return;
+  }
 }
 
 /**
@@ -221,7 +241,7 @@ function bury(index: number, from: number = alive): void {
 /** What the dead one was burying when it died. */
 function buryForTheDead(pid: number): void {
   const { words } = family();
-  const highest = Math.min(Atomics.load(words, header.nextParticipant), maxParticipants - 1);
+  const highest = Atomics.load(words, header.highestParticipant);
   for (let index = 1; index <= highest; index++) {
     const state = Atomics.load(words, participantEntry(index) + field.state);
     if (state === -pid && !isRunning({ pid, startTime: undefined })) bury(index, state);

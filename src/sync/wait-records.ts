@@ -8,7 +8,6 @@ import { ring } from "../memory/doorbell.ts";
 import { family } from "../memory/family.ts";
 import {
   header,
-  maxParticipants,
   participant as field,
   participantEntry,
   waitRecord,
@@ -81,7 +80,7 @@ export function oldest(words: Int32Array, spot: number): FoundWait | undefined {
   return { at, index: owner, waitedMs: (clock() - words[at + waitRecord.since]!) >>> 0 };
 
   function searchBit(bit: number): boolean {
-    const highest = Math.min(Atomics.load(words, header.nextParticipant), maxParticipants - 1);
+    const highest = Atomics.load(words, header.highestParticipant);
     let anybody = false;
     for (let index = bit; index <= highest; index += 32) {
       const used = Atomics.load(words, participantEntry(index) + field.waits);

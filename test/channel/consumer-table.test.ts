@@ -95,7 +95,7 @@ for (const formerDone of [0, 1, 3, 4]) {
   const open = 5 - Math.max(3, formerDone);
 
   test(`whoever gets the entry of a dead consumer that did ${formerDone} of 3 counts on, wherever it dies`, () => {
-    assert.ok(Atomics.load(family().words, header.nextParticipant) < maxParticipants);
+    assert.ok(Atomics.load(family().words, header.highestParticipant) < maxParticipants);
     for (let dies = 0, steps = Infinity; dies <= steps; dies++) {
       const memory = new Memory(formerDone);
       assert.deepEqual(memory.progress(), { unfinished: open, lost });

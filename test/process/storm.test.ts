@@ -1,9 +1,10 @@
 /** Kills at random, seeded: of the root, the server, middle and leaf processes. Nothing is left, and exit codes are right. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { getAllStartMethods, getContext } from "#src/index.js";
+import { Event, getAllStartMethods, getContext } from "#src/index.js";
 import { forkServersOf } from "../support/fork-servers.ts";
 import { leaveNothingBehind } from "../support/leaks.ts";
+import { mib, usedBytes } from "../support/memory.ts";
 import { gone, startProgram } from "../support/programs.ts";
 
 const skip = !getAllStartMethods().includes("forkserver");
@@ -33,6 +34,25 @@ test("a thousand processes in a row leave descriptors, zombies and memory as the
     for (let i = 0; i < 800; i++) await one();
     const grownMiB = (process.memoryUsage().rss - before) / 2 ** 20;
     assert.ok(grownMiB < 40, `${grownMiB} MiB`);
+  });
+});
+
+test("a thousand processes that have waited leave the family's memory as it was", { skip }, async (t) => {
+  leaveNothingBehind();
+  await t.test("four at a time", async () => {
+    const { Process } = getContext("forkserver");
+    const never = new Event();
+    const four = async (): Promise<void> => {
+      const children = [0, 1, 2, 3].map(() => new Process({ target: () => never.wait({ timeoutMs: 1 }) }));
+      await Promise.all(children.map((child) => child.start()));
+      for (const child of children) assert.equal(await child.result, false);
+      await Promise.all(children.map((child) => child.join()));
+    };
+    for (let i = 0; i < 300; i += 4) await four();
+    const before = usedBytes();
+    for (let i = 0; i < 700; i += 4) await four();
+    // A page for each of them would be 2.7 MiB.
+    assert.ok(usedBytes() - before < mib, `${(usedBytes() - before) / mib} MiB`);
   });
 });
 

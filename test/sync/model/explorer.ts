@@ -125,7 +125,7 @@ class World {
       words.fill(0, layout.participantEntry(id), layout.participantEntry(id + 1));
       words.fill(0, layout.waitRecords(id), layout.waitRecords(id) + recordsLookedAt * layout.waitWords);
     }
-    words[layout.header.nextParticipant] = count;
+    words[layout.header.highestParticipant] = count;
     scenario.prepare?.(words);
     this.#scenario = scenario;
     this.walkers = scenario.programs.map((program, index) => this.#walker(index + 1, program));
