@@ -17,7 +17,7 @@ import { handOn, hold, type Holding } from "../memory/holdings.ts";
 import { classOfHandle } from "../memory/layout.ts";
 import { isGone, lookAfter, ownId, pidOf } from "../memory/participants.ts";
 import { wake } from "../sync/wait-queue.ts";
-import { softBytes, Window, windowWords } from "./window.ts";
+import { Window, windowWords } from "./window.ts";
 
 const pipeKind = 0x70697065;
 const tokenKind = 0x746f6b65;
@@ -39,6 +39,8 @@ const word = {
   writerSleeps: 14,
   windows: 16,
 } as const;
+/** Messages on their way in one direction, in bytes; larger ones have memory of their own. Arbitrary. */
+const directionBytes = 256 * 1024;
 const pipeBytes = (word.windows + 2 * windowWords) * 4;
 const token = { pipe: 1, side: 2 } as const;
 const tokenBytes = 64;
@@ -69,7 +71,7 @@ onGivingBack(pipeKind, (handle) => {
 /** Makes a pipe; what is returned are its two tokens, held by this process. */
 export function makePipe(): [PortPlace, PortPlace] {
   const pipe = hold(pipeBytes);
-  const data = hold(2 * softBytes);
+  const data = hold(2 * directionBytes);
   const { words, base } = view(pipe.handle);
   words[base] = pipeKind;
   words[base + word.data] = data.handle;
@@ -214,7 +216,7 @@ export function pipeHolders(pipe: number): number {
 }
 
 function windowOf(words: Int32Array, base: number, data: number, side: number): Window {
-  return new Window(words, base + word.windows + side * windowWords, data, side * softBytes, softBytes);
+  return new Window(words, base + word.windows + side * windowWords, data, side * directionBytes, directionBytes);
 }
 
 function endGone(pipe: number, side: number): void {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConsumerTable, tableBytes, type Progress } from "#src/channel/consumer-table.js";
-import { softBytes, Window, windowWords } from "#src/channel/window.js";
+import { Window, windowWords } from "#src/channel/window.js";
 import { view } from "#src/memory/arena.js";
 import { hold, letGo } from "#src/memory/holdings.js";
 import { header, maxParticipants, participantBits } from "#src/memory/layout.js";
@@ -38,10 +38,12 @@ function stepping(work: () => void, before: (step: number) => void): number {
   return step;
 }
 
+const dataBytes = 256 * 1024;
+
 /** A queue's window and table; who had this process's entry before it has taken 3 of 5 items, and has done 1. */
 class Memory {
   readonly #control = new Int32Array(windowWords);
-  readonly #data = hold(softBytes);
+  readonly #data = hold(dataBytes);
   readonly #table = hold(tableBytes);
 
   constructor(formerDone: number) {
@@ -59,7 +61,7 @@ class Memory {
   }
 
   window(): Window {
-    return new Window(this.#control, 0, this.#data.handle, 0, softBytes);
+    return new Window(this.#control, 0, this.#data.handle, 0, dataBytes);
   }
 
   table(): ConsumerTable {

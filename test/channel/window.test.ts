@@ -3,9 +3,12 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { makeList } from "#src/channel/lists.js";
-import { softBytes, Window, windowWords } from "#src/channel/window.js";
+import { Window, windowWords } from "#src/channel/window.js";
 import { holders } from "#src/memory/arena.js";
 import { hold, letGo } from "#src/memory/holdings.js";
+
+/** Little, so that messages soon lie beyond it. */
+const softBytes = 256 * 1024;
 
 class Death extends Error {}
 
@@ -44,7 +47,7 @@ class Memory {
   }
 
   window(): Window {
-    return new Window(this.#words, 0, this.#range.handle, 0, this.#sizeBytes);
+    return new Window(this.#words, 0, this.#range.handle, 0, this.#sizeBytes, softBytes);
   }
 
   end(): void {
