@@ -1,6 +1,10 @@
 /** Native addons with threads of their own in forked children: an image codec, and a password hash on libuv's threads. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { isBuiltin } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { getAllStartMethods, getContext, setForkserverPreload, type Context, type Target } from "#src/index.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
@@ -51,6 +55,32 @@ async function hashes(): Promise<boolean[]> {
   return Promise.all(made.map((each, n) => verify(each, n === 5 ? "wrong" : passwords[n]!)));
 }
 
+/** As far as it is used here; the types are those of a Node that has it not. */
+interface Sqlite {
+  readonly DatabaseSync: new (file: string) => {
+    exec(text: string): void;
+    prepare(text: string): { run(...values: unknown[]): unknown; get(...values: unknown[]): unknown };
+    close(): void;
+  };
+}
+const sqlite = "node:sqlite";
+
+/** Of four at once, each writes in its own transactions, and waits for the others' locks on the file. */
+async function write(file: string, who: number): Promise<number> {
+  const { DatabaseSync } = (await import(sqlite)) as Sqlite;
+  const database = new DatabaseSync(file);
+  database.exec("pragma busy_timeout = 30000; pragma journal_mode = wal; create table if not exists t (who, n)");
+  const insert = database.prepare("insert into t values (?, ?)");
+  for (let transaction = 0; transaction < 10; transaction++) {
+    database.exec("begin immediate");
+    for (let n = 0; n < 50; n++) insert.run(who, n);
+    database.exec("commit");
+  }
+  const { count } = database.prepare("select count(*) as count from t where who = ?").get(who) as { count: number };
+  database.close();
+  return count;
+}
+
 function checkPictures(pictures: readonly Picture[]): void {
   assert.deepEqual(
     pictures.map(({ width, height, format }) => [width, height, format]),
@@ -88,6 +118,36 @@ test("native addons in a forked child", { skip }, async (t) => {
     });
     assert.equal(code, 7);
   });
+
+  const withSqlite = isBuiltin(sqlite);
+  await t.test(
+    "SQLite: several children write to one file, one is killed, the others go on",
+    { skip: !withSqlite },
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), "forked-sqlite-"));
+      const file = join(folder, "file.db");
+      try {
+        const killed = new (getContext("forkserver").Process)({
+          target: async () => {
+            const { DatabaseSync } = (await import(sqlite)) as Sqlite;
+            const database = new DatabaseSync(file);
+            database.exec("pragma journal_mode = wal; create table if not exists t (who, n); begin immediate");
+            database.exec("insert into t values (0, 0)");
+            process.kill(process.pid, "SIGKILL"); // In the middle of a transaction, holding the file's lock.
+          },
+          timeoutMs,
+        });
+        await killed.start();
+        await assert.rejects(killed.result, { code: "ERR_MP_PROCESS_EXITED" });
+        await killed.join();
+        const writers = [1, 2, 3, 4].map((who) => run(() => write(file, who)));
+        assert.deepEqual(await Promise.all(writers), [500, 500, 500, 500]);
+        assert.equal(await run(() => write(file, 0)), 500); // What the killed one had written is undone.
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    },
+  );
 
   await t.test("preloaded: they work in every child, whichever start method that makes possible", async () => {
     setForkserverPreload(["@node-rs/argon2", "sharp"]);
