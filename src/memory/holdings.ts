@@ -49,8 +49,14 @@ export function hold(sizeBytes: number): { readonly handle: number; readonly hol
 
 /** Holds a range that another holds, too; undefined when it is nobody's any more. */
 export function holdToo(handle: number): Holding | undefined {
-  ownId();
-  return retain(handle) ? note(handle) : undefined;
+  const own = ownList();
+  const at = newEntry(own);
+  if (!retain(handle)) {
+    own.unused.push(at);
+    return undefined;
+  }
+  Atomics.store(own.entries, at, handle);
+  return at;
 }
 
 export function letGo(holding: Holding): void {
@@ -164,13 +170,23 @@ export function holdAgain(): void {
 
 function note(handle: number): Holding {
   const own = ownList();
+  const at = newEntry(own);
+  Atomics.store(own.entries, at, handle);
+  return at;
+}
+
+/**
+ * All that can take time: in a process that has just begun, V8 compiles this now, and the kernel finds the page. So between
+ * a count and its entry there are a few instructions, not a hundred microseconds in which a death would leave one holder too many.
+ */
+function newEntry(own: List): Holding {
   const at = own.unused.pop() ?? own.used++;
   if (at >= handlesPerParticipant) {
     own.used--;
     throw new RangeError(`A process can hold ${handlesPerParticipant} shared objects; this one holds as many already`);
   }
   if (at === own.used - 1) Atomics.store(family().words, own.entry + field.held, own.used);
-  Atomics.store(own.entries, at, handle);
+  Atomics.store(own.entries, at, 0);
   return at;
 }
 

@@ -266,6 +266,7 @@ async function storm(
     random,
     seconds,
     method,
+    file: import.meta.url,
     between,
     afterwards,
     begun: () => words[at.begun]!,

@@ -1,5 +1,5 @@
 /** What every storm has: random numbers that can be had again, workers that are killed and replaced, and its report. */
-import { getContext, Process, type StartMethod } from "#src/index.js";
+import { getContext, Process, setForkserverPreload, type StartMethod } from "#src/index.js";
 
 export interface StormReport {
   readonly kills: number;
@@ -47,6 +47,8 @@ export async function killAndReplace(
     readonly random: () => number;
     readonly seconds: number;
     readonly method: StartMethod;
+    /** The storm's module. Servers load it, so that a worker works, and can be killed, milliseconds after its start. */
+    readonly file: string;
     readonly between: () => Promise<void>;
     /** Called when the kills are over, while all who replaced others still work. */
     readonly afterwards: () => Promise<void>;
@@ -54,7 +56,8 @@ export async function killAndReplace(
     readonly begun: () => number;
   },
 ): Promise<number> {
-  const { random, seconds, method, between, afterwards, begun } = options;
+  const { random, seconds, method, file, between, afterwards, begun } = options;
+  setForkserverPreload([file]);
   const { Process: ItsProcess } = getContext(method);
   const ended: Promise<unknown>[] = [];
   const startOne = async ({ target, args }: Role): Promise<Process> => {
@@ -76,24 +79,29 @@ export async function killAndReplace(
     }
   };
   await allHaveBegun();
+  /** Those who are being replaced: nobody waits for them but whoever is to kill them again. */
+  const starting = new Map<number, Promise<void>>();
   while (Date.now() < deadline) {
     // Several at once: those that die together are the hardest. Mostly at once, now and then after a while.
     const victims = new Set(
       Array.from({ length: 1 + Math.floor(random() * 4) }, () => Math.floor(random() * roles.length)),
     );
+    await Promise.all([...victims].map((at) => starting.get(at)));
     if (random() < 0.3) await new Promise((resolve) => setTimeout(resolve, random() * 4));
     for (const at of victims) end(workers[at]!);
     kills += victims.size;
-    const replacements = [...victims].map(async (at) => {
-      workers[at] = await startOne(roles[at]!);
-    });
-    await between();
-    await Promise.all(replacements);
     started += victims.size;
+    for (const at of victims) {
+      const start = startOne(roles[at]!).then((worker) => void (workers[at] = worker));
+      starting.set(at, start);
+    }
+    await between();
     await allHaveBegun();
   }
+  await Promise.all(starting.values());
   await afterwards();
   for (const worker of workers) end(worker);
   await Promise.all(ended);
+  setForkserverPreload([]);
   return kills + workers.length;
 }

@@ -87,7 +87,7 @@ async function timed<T>(words: Int32Array, wait: () => T | Promise<T>): Promise<
 export async function fightForLock({ handle, lock }: Everything, blocking: boolean): Promise<void> {
   const words = begin(handle);
   for (let n = 1; ; n++) {
-    if (n % 20 === 0) await pause(blocking);
+    if (n % 2 === 0) await pause(blocking);
     const guard = await timed(words, () => (blocking ? lock.acquireSync() : lock.acquire()));
     region(words, at.lock, guard);
     guard.release();
@@ -97,7 +97,7 @@ export async function fightForLock({ handle, lock }: Everything, blocking: boole
 export async function fightForRLock({ handle, rlock }: Everything, blocking: boolean): Promise<void> {
   const words = begin(handle);
   for (let n = 1; ; n++) {
-    if (n % 20 === 0) await pause(blocking);
+    if (n % 2 === 0) await pause(blocking);
     const outer = await timed(words, () => (blocking ? rlock.acquireSync() : rlock.acquire()));
     const inner = rlock.acquireSync();
     region(words, at.rlock, outer);
@@ -110,7 +110,7 @@ export async function fightForRLock({ handle, rlock }: Everything, blocking: boo
 export async function crowd({ handle, permits: semaphore }: Everything, blocking: boolean): Promise<void> {
   const words = begin(handle);
   for (let n = 1; ; n++) {
-    if (n % 20 === 0) await pause(blocking);
+    if (n % 2 === 0) await pause(blocking);
     const guard = await timed(words, () => (blocking ? semaphore.acquireSync() : semaphore.acquire()));
     let mine = at.crowd;
     while (Atomics.compareExchange(words, mine, 0, ownId()) !== 0) {
@@ -132,7 +132,7 @@ export async function crowd({ handle, permits: semaphore }: Everything, blocking
 export async function consume({ handle, condition }: Everything, blocking: boolean): Promise<void> {
   const words = begin(handle);
   for (let n = 1; ; n++) {
-    if (n % 20 === 0) await pause(blocking);
+    if (n % 2 === 0) await pause(blocking);
     const guard = blocking ? condition.acquireSync() : await condition.acquire();
     while (words[at.items] === 0) {
       if (blocking) condition.waitSync();
@@ -148,7 +148,7 @@ export async function consume({ handle, condition }: Everything, blocking: boole
 export async function pass({ handle, barrier }: Everything, blocking: boolean): Promise<void> {
   const words = begin(handle);
   for (let n = 1; ; n++) {
-    if (n % 20 === 0) await pause(blocking);
+    if (n % 2 === 0) await pause(blocking);
     try {
       if (blocking) barrier.waitSync({ timeoutMs: 5 * longestWaitMs });
       else await barrier.wait({ timeoutMs: 5 * longestWaitMs });
@@ -164,7 +164,7 @@ export async function pass({ handle, barrier }: Everything, blocking: boolean): 
 export async function listen({ handle, event }: Everything, blocking: boolean): Promise<void> {
   const words = begin(handle);
   for (let n = 1; ; n++) {
-    if (n % 20 === 0) await pause(blocking);
+    if (n % 2 === 0) await pause(blocking);
     await timed(words, () => (blocking ? event.waitSync() : event.wait()));
     Atomics.add(words, at.events, 1);
     const until = performance.now() + 0.2;
@@ -253,6 +253,7 @@ export async function run(seed: number, seconds: number, method: StartMethod): P
     random,
     seconds,
     method,
+    file: import.meta.url,
     between,
     afterwards,
     begun: () => words[at.begun]!,
