@@ -116,7 +116,7 @@ export class Crew {
   }
 
   #start(slot: Slot): void {
-    const { name, startMethod, preload, affinity, maxMemoryPerChildBytes, cancelGraceMs } = this.#options;
+    const { name, startMethod, preload, affinity, maxMemoryPerChildBytes, cancelGraceMs, retries } = this.#options;
     const each = affinity?.[(slot.id - 1) % affinity.length];
     const link = linkToWorker();
     const settings: WorkerSettings = {
@@ -126,6 +126,7 @@ export class Crew {
       initializer: this.#initializer,
       cpus: typeof each === "number" ? [each] : each,
       memoryIsLimited: maxMemoryPerChildBytes !== Infinity,
+      mayTryAgain: retries > 0,
     };
     const process = new (contextClass(startMethod ?? "default")!)({
       target: runWorker,

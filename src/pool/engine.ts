@@ -104,7 +104,7 @@ export class Engine implements CrewOwner, JobOwner, AnswersOwner {
       const fn = this.functions.forCall(target);
       let encoded: EncodedParts;
       try {
-        encoded = encodeArguments(args, this.options.retries);
+        encoded = encodeArguments(args);
       } catch (error) {
         this.functions.release(fn);
         throw error;

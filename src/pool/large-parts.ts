@@ -6,12 +6,28 @@
  * `keepAlive` was sent.
  */
 import { fetchBytes, putBytes, type Put } from "../channel/large-buffers.ts";
-import { letGo, nameHandle } from "../memory/holdings.ts";
+import { view } from "../memory/arena.ts";
+import { family } from "../memory/family.ts";
+import { holdToo, letGo, nameHandle } from "../memory/holdings.ts";
 import { encode, type Encoded, type EncodeOptions } from "../wire/codec.ts";
 import { hasRings } from "./worker-link.ts";
 
 /** For `decode` and `decodeSync` of what was encoded here. */
 export const fetchLarge: typeof fetchBytes = fetchBytes;
+
+/** The same for arguments that another try may need: what the worker changes in a buffer, it changes in a copy. */
+export function copyLarge(handle: number, length: number): ArrayBuffer | undefined {
+  const holding = holdToo(handle);
+  if (holding === undefined) return undefined;
+  try {
+    const { bytes } = view(handle);
+    const copy = bytes.slice(0, length);
+    family().addon.detach(bytes.buffer as ArrayBuffer);
+    return copy.buffer as ArrayBuffer;
+  } finally {
+    letGo(holding);
+  }
+}
 
 export interface EncodedParts extends Encoded {
   readonly large: readonly Put[];
@@ -55,14 +71,11 @@ export function encodeParts(value: unknown, options: EncodeOptions): EncodedPart
   }
 }
 
-const argumentsRoot: EncodeOptions = { root: "the arguments" };
-const argumentsAside: EncodeOptions = partsOptions(argumentsRoot);
+const argumentsOptions: EncodeOptions = partsOptions({ root: "the arguments" });
 
 /** @throws {UnserializableError} */
-export function encodeArguments(args: readonly unknown[], retries: number): EncodedParts {
-  // What the worker changes in a large buffer, it changes where it lies: a second try must not see that.
-  if (retries > 0) return { ...encode(args, argumentsRoot), large: none };
-  return encodeParts(args, argumentsAside);
+export function encodeArguments(args: readonly unknown[]): EncodedParts {
+  return encodeParts(args, argumentsOptions);
 }
 
 export function letGoLarge(large: readonly Put[]): void {

@@ -8,7 +8,7 @@
  */
 import { decode, decodeSync, needsModules } from "../wire/codec.ts";
 import { abortRunning, runningTaskId, setRunning } from "./current-task.ts";
-import { fetchLarge } from "./large-parts.ts";
+import { copyLarge, fetchLarge } from "./large-parts.ts";
 import { Outbox } from "./outbox.ts";
 import { unpack } from "./packing.ts";
 import {
@@ -45,6 +45,7 @@ const largestCopied = 262_144;
 
 interface Options {
   readonly memoryIsLimited: boolean;
+  readonly mayTryAgain: boolean;
 }
 
 export class TaskRunner implements WorkerSide {
@@ -54,6 +55,7 @@ export class TaskRunner implements WorkerSide {
   readonly #at: number;
   readonly #queue: Unit[] = [];
   readonly #progressIsSeen: boolean;
+  readonly #fetch: typeof fetchLarge;
   #delivery: Delivery = { left: 0, isTold: true, done: () => {} };
   #unit: Unit | undefined;
   /** Where the last stretch of a chunk has ended. */
@@ -69,6 +71,7 @@ export class TaskRunner implements WorkerSide {
     this.#words = link.progress.words;
     this.#at = link.progress.at;
     this.#progressIsSeen = link.progressIsSeen;
+    this.#fetch = options.mayTryAgain ? copyLarge : fetchLarge;
     this.stopped = new Promise((resolve) => {
       this.#onStopped = resolve;
     });
@@ -204,7 +207,7 @@ export class TaskRunner implements WorkerSide {
     try {
       const target = this.#functions.get(call.functionId);
       if (typeof target !== "function" || needsModules(call.args)) return this.#callWithModules(call, target, start);
-      value = target(...(decodeSync(call.args, fetchLarge) as unknown[]));
+      value = target(...(decodeSync(call.args, this.#fetch) as unknown[]));
       if (isThenable(value)) return this.#callLater(call, value, start);
     } catch (error) {
       this.#answer(call, start, error, false);
@@ -217,7 +220,7 @@ export class TaskRunner implements WorkerSide {
   async #callWithModules(call: CallMessage, target: AnyTarget | Promise<AnyTarget>, start: number): Promise<void> {
     let value: unknown;
     try {
-      const args = await this.#functions.importing(() => decode(call.args, fetchLarge));
+      const args = await this.#functions.importing(() => decode(call.args, this.#fetch));
       const pending = (await target)(...(args as unknown[]));
       this.#out.flushSoon();
       value = await pending;

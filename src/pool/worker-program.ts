@@ -22,6 +22,8 @@ export interface WorkerSettings {
   readonly initializer: Uint8Array | undefined;
   readonly cpus: readonly number[] | undefined;
   readonly memoryIsLimited: boolean;
+  /** Another worker may need the arguments of a call as they were sent. */
+  readonly mayTryAgain: boolean;
 }
 
 /** Open handles of the tasks (a database, a server) keep a worker up no longer than that. Arbitrary. */
