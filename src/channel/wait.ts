@@ -13,8 +13,8 @@ import { waitable, type Waitable } from "../base/waitable.ts";
  * Waits until at least one of the objects is ready: there is something to receive (or the end), the process has ended.
  *
  * @param objects Connections, sentinels of processes, queues
- * @returns those that are ready, in the order given; none of them once `timeoutMs` have passed. Nothing is taken: of
- * several who wait for one queue, only one may find the item there
+ * @returns those that are ready, in the order given; none of them once `timeoutMs` have passed, or where there are none
+ * to wait for. Nothing is taken: of several who wait for one queue, only one may find the item there
  * @throws signal.reason
  * @example
  * const ready = await wait([connection, child.sentinel], { timeoutMs: 1000 });
@@ -22,6 +22,9 @@ import { waitable, type Waitable } from "../base/waitable.ts";
 export async function wait<T extends object>(objects: Iterable<T>, options?: WaitOptions): Promise<T[]> {
   const { timeoutMs, signal } = checkWaitOptions("wait()", options);
   signal?.throwIfAborted();
+  if (typeof (objects as Iterable<T> | undefined)?.[Symbol.iterator] !== "function") {
+    throw invalidArgument(`wait(): objects must be an array or another iterable; received ${shown(objects)}`);
+  }
   const all = [...objects];
   for (const object of all) {
     if (typeof object !== "object" || object === null || !(waitable in object)) {
@@ -33,7 +36,8 @@ export async function wait<T extends object>(objects: Iterable<T>, options?: Wai
   if (turnIsDue()) await nextTurn();
   const readyOnes = (): T[] => all.filter((object) => (object as unknown as Waitable)[waitable].isReady());
   const found = readyOnes();
-  if (found.length > 0 || (timeoutMs !== undefined && timeoutMs <= 0)) return found;
+  // Of nothing, nothing will ever be ready.
+  if (found.length > 0 || all.length === 0 || (timeoutMs !== undefined && timeoutMs <= 0)) return found;
   return new Promise<T[]>((resolve, reject) => {
     const wishes: (() => void)[] = [];
     let cancelTimer = (): void => {};

@@ -227,7 +227,10 @@ describe("Queue", () => {
     const own = wait([b, queue]);
     assert.deepEqual(await own, [b]);
     b.close();
-    await assert.rejects(wait([1 as unknown as object]), code("ERR_MP_INVALID_ARGUMENT"));
+    assert.deepEqual(await wait([]), []);
+    for (const bad of [[1], [null], 5, null, undefined]) {
+      await assert.rejects(wait(bad as unknown as object[]), code("ERR_MP_INVALID_ARGUMENT"));
+    }
     await assert.rejects(wait([b]), code("ERR_MP_CLOSED"));
   });
 
