@@ -97,6 +97,42 @@ describe("Pipe", () => {
     b.close();
   });
 
+  test("poll() sees bytes of no length, and each message by itself", async () => {
+    const [a, b] = Pipe();
+    const sizes = [0, 3, 0, 5000, 70_000];
+    for (const size of sizes) await a.sendBytes(new Uint8Array(size).fill(size));
+    for (const size of sizes) {
+      for (let n = 0; n < 3; n++) assert.equal(await b.poll(), true);
+      const bytes = await b.recvBytes();
+      assert.ok(bytes.length === size && bytes.every((byte) => byte === (size & 0xff)));
+    }
+    assert.equal(await b.poll(), false);
+    // What was received is the receiver's own, whatever comes next.
+    await a.sendBytes(new Uint8Array(5000).fill(1));
+    const first = await b.recvBytes();
+    await a.sendBytes(new Uint8Array(5000).fill(2));
+    const second = await b.recvBytes();
+    assert.ok(first.every((byte) => byte === 1) && second.every((byte) => byte === 2));
+    await a.send(undefined);
+    assert.equal(b.recvSync(), undefined);
+    await a.send(Number.NaN);
+    assert.ok(Number.isNaN(await b.recv()));
+    a.close();
+    b.close();
+  });
+
+  test("a limit is not over before its time, nor long after", async () => {
+    const [a, b] = Pipe<number>();
+    for (const wait of [() => b.recv({ timeoutMs: 100 }), async () => b.recvSync({ timeoutMs: 100 })]) {
+      const start = performance.now();
+      await assert.rejects(wait, code("ERR_MP_TIMEOUT"));
+      const tookMs = performance.now() - start;
+      assert.ok(tookMs > 95 && tookMs < 2000, `${tookMs} ms`);
+    }
+    a.close();
+    b.close();
+  });
+
   test("once an end is closed the other receives what was sent, and then the end", async () => {
     const [a, b] = Pipe<number>();
     await a.send(1);
@@ -207,7 +243,8 @@ describe("Pipe", () => {
       b.close();
     }
     await comesBackTo(usedBefore, mib / 8);
-    assert.equal(holdingCount(), before);
+    // Fewer, when what earlier tests have lost is collected meanwhile.
+    assert.ok(holdingCount() <= before, `${holdingCount()} holdings, ${before} before`);
   });
 
   test(
