@@ -1,7 +1,7 @@
 /**
  * Puts so many descriptors in flight that the fork server's answer has no place, looks what the server does meanwhile,
- * and lets it go on. For a user without CAP_SYS_RESOURCE. It lowers its own limit of descriptors once it is loaded, since
- * loading opens more files at a time.
+ * and lets it go on. For a user without CAP_SYS_RESOURCE. It lowers its own limit of descriptors and the server's once
+ * both are loaded, since loading opens more files at a time.
  */
 import { execFileSync } from "node:child_process";
 import { closeSync, readFileSync, writeSync } from "node:fs";
@@ -12,7 +12,6 @@ import { forkServersOf } from "../support/fork-servers.ts";
 const limit = 64;
 const requested = 5;
 const perMessage = 16;
-execFileSync("prlimit", ["--pid", String(process.pid), `--nofile=${limit}:${limit}`]);
 const addon = requireAddon();
 const { Process } = getContext("forkserver");
 const answer = async (n: number): Promise<number> => {
@@ -31,6 +30,7 @@ function ticks(pid: number): number {
 
 await answer(0);
 const [server] = forkServersOf(process.pid);
+for (const pid of [process.pid, server!]) execFileSync("prlimit", ["--pid", String(pid), `--nofile=${limit}:${limit}`]);
 process.kill(server!, "SIGSTOP");
 const second = answer(1);
 await new Promise((resolve) => setImmediate(resolve)); // The request is on its way.
