@@ -9,6 +9,7 @@
 // Before all else: see there.
 import { settleHeap } from "../process/server-heap.ts";
 import { requireAddon } from "../host/addon.ts";
+import { isMainThread } from "../host/main-thread.ts";
 import { familyNamePrefix } from "../host/family-names.ts";
 import { family, inheritFamily } from "../memory/family.ts";
 // What the workers of pools run is there in each child, as the rest is: measured, it saves them 10 ms.
@@ -60,6 +61,7 @@ async function preload(): Promise<ServerReady> {
       return { problem: `it cannot load "${module}": ${stack ?? String(error)}` };
     }
   }
+  isMainThread(); // Each child will ask, and has what answers from here.
   await rehearse(addon);
   restoreRandom();
   const unsafe = (await unsafeThreads()) ?? unsafePlatform(addon);
