@@ -27,8 +27,14 @@ export function importFrom(from: string, specifier: string, attributes?: Record<
   return attributes === undefined ? importer(specifier) : importer(specifier, { with: attributes });
 }
 
-export function importModules(references: readonly ModuleReference[]): Promise<unknown[]> {
-  return Promise.all(references.map(async (reference) => noted(reference, await bring(reference))));
+/**
+ * One after the other. _Why not all at once_: Node refuses to `require()` a module whose import is under way, and both doors
+ * of a package may be wanted.
+ */
+export async function importModules(references: readonly ModuleReference[]): Promise<unknown[]> {
+  const modules: unknown[] = [];
+  for (const reference of references) modules.push(noted(reference, await bring(reference)));
+  return modules;
 }
 
 /** A function that is written inside one that came here may send the namespace on. */
