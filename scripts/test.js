@@ -14,14 +14,19 @@ if (process.env["NODE_MULTIPROCESSING_BUILT"] === undefined) await build();
 
 const folder = fileURLToPath(new URL("../build/test/", import.meta.url));
 const wanted = process.argv.slice(2);
-const files = readdirSync(folder, { recursive: true, encoding: "utf8" })
-  .filter((file) => /\.test\.c?js$/.test(file) && (wanted.length === 0 || wanted.some((part) => file.includes(part))))
-  .map((file) => join(folder, file))
-  .sort();
-if (files.length === 0) {
-  console.error(`No test file matches: ${wanted.join(" ")}`);
+const all = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => /\.test\.c?js$/.test(file));
+// One that matches nothing is a mistake, whatever the others match: its tests would be taken for run.
+const unmatched = wanted.filter((part) => !all.some((file) => file.includes(part)));
+if (unmatched.length > 0) {
+  console.error(
+    `No test file matches: ${unmatched.join(" ")}\n  do this:  name a part of its path below test/, as in "channel/queue"`,
+  );
   process.exit(1);
 }
+const files = all
+  .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
+  .map((file) => join(folder, file))
+  .sort();
 
 let passed = 0;
 let failed = 0;

@@ -9,6 +9,7 @@
 import * as errors from "#src/base/errors.js";
 import * as channelErrors from "#src/channel/errors.js";
 import * as layout from "#src/memory/layout.js";
+import { search, type Choice } from "../support/search.ts";
 import { stepped, type Factory, type Mutation, type Steps } from "../support/stepped.ts";
 import {
   dataBytes,
@@ -45,7 +46,7 @@ export interface Explored {
   readonly complete: boolean;
 }
 
-type Choice = readonly [walker: number, action: "step" | "die" | "look"];
+type QueueChoice = Choice<"die" | "look">;
 
 const files = [
   "sync/wait-records.js",
@@ -194,7 +195,7 @@ class World {
     }
   }
 
-  do([index, action]: Choice): void {
+  do([index, action]: QueueChoice): void {
     const walker = this.walkers[index]!;
     if (action === "die") {
       walker.dead = true;
@@ -216,7 +217,7 @@ class World {
     if (size < 0 || (maxSize > 0 && size > maxSize)) throw new Error(`${size} items are in a queue of ${maxSize}`);
   }
 
-  choices(): Choice[] {
+  choices(): QueueChoice[] {
     const { deaths, preemptions } = this.#scenario;
     const users = this.walkers.slice(0, -1);
     const alive = users.filter(({ dead, state }) => !dead && state !== "done");
@@ -228,7 +229,7 @@ class World {
     const ready = awake.length > 0 ? awake : alive.filter(({ state }) => state === "naps");
     const last = this.walkers[this.#last];
     const bound = last?.state === "runs" && ready.includes(last) && this.preemptions >= preemptions;
-    const choices: Choice[] = (bound ? [last] : ready).map(({ id }) => [id - 1, "step"]);
+    const choices: QueueChoice[] = (bound ? [last] : ready).map(({ id }) => [id - 1, "step"]);
     // At first nobody has begun, and to die then is to have been one less.
     if (this.deaths < deaths && last !== undefined && alive.includes(last)) choices.push([this.#last, "die"]);
     if (ready.length > 0 || alive.length === 0) return choices;
@@ -272,45 +273,11 @@ class World {
 /** Goes through all runs of a scenario, up to a time; throws with the run that breaks a rule. */
 export function explore(scenario: Scenario, mutations: readonly Mutation[] = [], limitMs = Infinity): Explored {
   const factory = stepped(files, [...fewer, ...mutations]);
-  const seen = new Set<string>();
-  let seed = 1;
-  const open: Choice[][] = [[]];
-  const until = performance.now() + limitMs;
-  let [ends, deaths, lost] = [0, 0, 0];
-  // Where the time does not suffice for all, it is spent here and there: next to each other runs are much the same.
-  const next = (): Choice[] | undefined => {
-    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
-    const at = seed % Math.max(1, open.length);
-    const path = open[at];
-    const last = open.pop();
-    if (at < open.length) open[at] = last!;
-    return path;
+  let [deaths, lost] = [0, 0];
+  const ended = (world: World): void => {
+    world.settle();
+    deaths += world.deaths;
+    lost += world.lost;
   };
-  let path: Choice[] | undefined;
-  while (performance.now() < until && (path = next()) !== undefined) {
-    const world = new World(scenario, factory);
-    try {
-      for (const choice of path) world.do(choice);
-      for (;;) {
-        const choices = world.choices();
-        if (choices.length === 0) {
-          world.settle();
-          ends++;
-          deaths += world.deaths;
-          lost += world.lost;
-          break;
-        }
-        const key = world.key();
-        if (seen.has(key)) break;
-        seen.add(key);
-        for (const other of choices.slice(1)) open.push([...path, other]);
-        path.push(choices[0]!);
-        world.do(choices[0]!);
-      }
-    } catch (error) {
-      const run = path.map(([walker, action]) => `${walker}${action === "step" ? "" : action}`).join(" ");
-      throw new Error(`${(error as Error).message}, after ${run}`, { cause: error });
-    }
-  }
-  return { states: seen.size, ends, deaths, lost, complete: open.length === 0 };
+  return { ...search(() => new World(scenario, factory), ended, limitMs), deaths, lost };
 }

@@ -8,6 +8,7 @@
  * determines what it does.
  */
 import * as layout from "#src/memory/layout.js";
+import { search, type Choice } from "../../support/search.ts";
 import { $, type Loop } from "./event-loop.ts";
 import { compile, type Factory, type Mutation, type Steps } from "./stepped-code.ts";
 import { atomicsOf, same } from "./surroundings.ts";
@@ -78,7 +79,7 @@ export interface Explored {
   readonly deaths: number;
 }
 
-type Choice = readonly [walker: number, action: "step" | "die" | "giveUp" | "interrupt" | "look"];
+type SyncChoice = Choice<"die" | "giveUp" | "interrupt" | "look">;
 
 /** Where the objects are: 16 words each, 4 of them. */
 export const firstObject = 3_008;
@@ -240,7 +241,7 @@ class World {
     return read(true);
   }
 
-  do([index, action]: Choice): void {
+  do([index, action]: SyncChoice): void {
     const walker = this.walkers[index]!;
     if (action === "die") {
       walker.dead = true;
@@ -286,12 +287,12 @@ class World {
     return this.walkers.some((walker) => this.#isReady(walker));
   }
 
-  choices(): Choice[] {
+  choices(): SyncChoice[] {
     const { deaths, mortal, giveUps, looks = 0, preemptions } = this.#scenario;
     const alive = this.walkers.filter(({ dead, state }) => !dead && state !== "done");
     const ready = alive.filter((walker) => this.#isReady(walker));
     const asleep = alive.filter(({ state }) => state === "sleeps");
-    const choices: Choice[] = [];
+    const choices: SyncChoice[] = [];
     const last = this.walkers[this.#last];
     const bound =
       last !== undefined && ready.includes(last) && last.state === "runs" && this.#preemptions >= preemptions;
@@ -354,32 +355,10 @@ export function noneSleeps(walkers: readonly Walker[]): string | undefined {
 /** Goes through all runs of a scenario; throws with the run that breaks a rule. */
 export function explore(scenario: Scenario, mutation?: Mutation): Explored {
   const compiled = compile(scenario.uses, mutation);
-  const seen = new Set<string>();
-  const open: Choice[][] = [[]];
-  let ends = 0;
   let deaths = 0;
-  for (let path = open.pop(); path !== undefined; path = open.pop()) {
-    const world = new World(scenario, compiled);
-    try {
-      for (const choice of path) world.do(choice);
-      for (;;) {
-        const choices = world.choices();
-        if (choices.length === 0) {
-          ends++;
-          deaths += world.deaths;
-          break;
-        }
-        const key = world.key();
-        if (seen.has(key)) break;
-        seen.add(key);
-        for (const other of choices.slice(1)) open.push([...path, other]);
-        path.push(choices[0]!);
-        world.do(choices[0]!);
-      }
-    } catch (error) {
-      const run = path.map(([walker, action]) => `${walker}${action === "step" ? "" : action}`).join(" ");
-      throw new Error(`${(error as Error).message}, after ${run}`, { cause: error });
-    }
-  }
-  return { states: seen.size, ends, deaths };
+  const { states, ends } = search(
+    () => new World(scenario, compiled),
+    (world) => void (deaths += world.deaths),
+  );
+  return { states, ends, deaths };
 }
