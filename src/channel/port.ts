@@ -210,11 +210,6 @@ export class Port {
   }
 }
 
-/** Whether a pipe still has memory: for tests. */
-export function pipeHolders(pipe: number): number {
-  return holders(pipe);
-}
-
 function windowOf(words: Int32Array, base: number, data: number, side: number): Window {
   return new Window(words, base + word.windows + side * windowWords, data, side * directionBytes, directionBytes);
 }
