@@ -51,7 +51,10 @@ export interface TaskOptions {
 
 /** What `map` and `starmap` take beside a function and its items. `timeoutMs` is of each task, from its start. */
 export interface MapOptions extends TaskOptions {
-  /** Items that travel together; "auto": many short ones, long ones alone. @default "auto" */
+  /**
+   * Items that travel together: as few as 1. Chunks of tasks that prove short are handed over several at a time all the
+   * same. "auto": many short ones, long ones alone. @default "auto"
+   */
   readonly chunkSize?: number | "auto" | undefined;
   /** "stop": the first error ends it, and the rest is cancelled. "collect": an AggregateError with `indexes` and `results` at the end. @default "stop" */
   readonly onError?: "stop" | "collect" | undefined;
