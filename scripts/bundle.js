@@ -76,6 +76,10 @@ export async function bundle() {
     );
   }
   chmodSync(join(fresh, "entry", "mp-main.js"), 0o755);
+  // As beside the modules: the door by its URL (`warm-modules.ts`).
+  mkdirSync(join(fresh, "doors"));
+  writeFileSync(join(fresh, "doors", "package.json"), '{ "type": "module" }\n');
+  writeFileSync(join(fresh, "doors", "main.js"), `export * from "../../${doorFile.main}";\n`);
   rmSync(folder, { recursive: true, force: true });
   renameSync(fresh, folder);
   await writeDoors(folder);

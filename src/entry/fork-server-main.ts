@@ -23,9 +23,10 @@ import {
   serverLifelineDescriptor,
 } from "../process/fork-server-start.ts";
 import { resolvingFile } from "../process/fork-server-preload.ts";
-import type { ServerReady, ServerSettings } from "../process/fork-server-protocol.ts";
+import type { ServerOrders, ServerReady } from "../process/fork-server-protocol.ts";
 import { rehearse } from "../process/rehearsal.ts";
 import { unsafePlatform, unsafeThreads } from "../process/fork-safety.ts";
+import { warmModules } from "../process/warm-modules.ts";
 import { importFrom } from "../wire/modules.ts";
 
 const addon = requireAddon();
@@ -37,7 +38,7 @@ for (const own of [serverConnectionDescriptor, serverLifelineDescriptor]) addon.
 if (!addon.armLifeline(serverLifelineDescriptor)) process.exit(0); // The owner has ended meanwhile.
 const packet = addon.receiveDescriptors(serverConnectionDescriptor);
 if (packet === null || packet === undefined) process.exit(0); // The owner has ended meanwhile.
-const settings = JSON.parse(Buffer.from(packet.bytes).toString()) as ServerSettings;
+const settings = JSON.parse(Buffer.from(packet.bytes).toString()) as ServerOrders;
 void preload().then((ready) => {
   addon.sendDescriptors(serverConnectionDescriptor, Buffer.from(JSON.stringify(ready)), []);
   if (ready.problem !== undefined || ready.unsafe !== undefined) process.exit(0);
@@ -61,6 +62,7 @@ async function preload(): Promise<ServerReady> {
       return { problem: `it cannot load "${module}": ${stack ?? String(error)}` };
     }
   }
+  await warmModules(settings.inUse);
   isMainThread(); // Each child will ask, and has what answers from here.
   await rehearse(addon);
   restoreRandom();

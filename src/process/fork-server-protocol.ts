@@ -35,6 +35,12 @@ export interface ServerSettings {
   readonly from: string;
 }
 
+/** The first packet. */
+export interface ServerOrders extends ServerSettings {
+  /** `modulesInUse()` of its owner. */
+  readonly inUse: readonly string[];
+}
+
 /** `problem`: a module that could not be loaded. `unsafe`: forking would leave a thread behind that the child needs. */
 export interface ServerReady {
   readonly problem?: string;

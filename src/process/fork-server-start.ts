@@ -15,7 +15,8 @@ import { owe } from "../sync/debts.ts";
 import { withoutInspector } from "./exec-arguments.ts";
 import { ForkServer, isBroken } from "./fork-server.ts";
 import { forkServerFlags } from "./fork-server-flags.ts";
-import type { ServerReady, ServerSettings } from "./fork-server-protocol.ts";
+import type { ServerOrders, ServerReady, ServerSettings } from "./fork-server-protocol.ts";
+import { modulesInUse } from "./warm-modules.ts";
 
 const program = fileURLToPath(new URL("../entry/fork-server-main.js", import.meta.url));
 
@@ -88,10 +89,10 @@ class Newcomer {
   }
 
   tell(settings: ServerSettings): void {
-    // The server is loading its own modules meanwhile.
-
+    const orders: ServerOrders = { ...settings, inUse: modulesInUse() };
     try {
-      this.#addon.sendDescriptors(this.#connection, Buffer.from(JSON.stringify(settings)), []);
+      // The server is loading its own modules meanwhile.
+      this.#addon.sendDescriptors(this.#connection, Buffer.from(JSON.stringify(orders)), []);
     } catch (cause) {
       // One that has ended already is found out when the connection is read.
       if (!isBroken(cause)) this.#fail(cannotStart(`it cannot be told what to load (${String(cause)})`, cause));

@@ -1,0 +1,72 @@
+/**
+ * Modules that a fork server brings in although it needs none of them, so that its children do not have to: what Node
+ * needs to import any module, the library's own door, and of Node's modules those that most programs use.
+ *
+ * Runs in: the owner, which says what its program uses; and the fork server.
+ * Why: with options of V8 of its own a process takes nothing of what Node has compiled ahead (see `rehearsal.ts`).
+ * Measured: a target that is an export of a module cost a child 18 ms on Node 20 and 10 on Node 24, where a closure cost 5,
+ * and 7 and 6 with this; `node:child_process` another 5, `node:crypto` 9; with `node:http` it was 60 on Node 24, a module in
+ * TypeScript 70.
+ */
+import { fileURLToPath } from "node:url";
+import { importFrom } from "../wire/modules.ts";
+
+/** Most modules of most programs import some of these. Cheap ones first: they bring what the others need. */
+const common = ["process", "fs", "path", "os", "url", "util", "events", "fs/promises", "stream", "child_process"];
+
+/**
+ * Those of its weight (1 to 40 ms) that a server brings in where its owner's program has loaded them. None starts a thread
+ * or opens a descriptor.
+ */
+const weighty = [
+  "crypto",
+  "net",
+  "dns",
+  "tls",
+  "zlib",
+  "http",
+  "https",
+  "readline",
+  "assert",
+  "perf_hooks",
+  "timers/promises",
+  "stream/promises",
+];
+
+/** How Node's own list of what it has loaded calls the parsers of TypeScript, and `fetch()`. */
+const stripper = "internal/deps/amaro/dist/index";
+const fetcher = "internal/deps/undici/undici";
+
+/** What of this program's modules is worth bringing in ahead of its children. */
+export function modulesInUse(): string[] {
+  const { moduleLoadList } = process as unknown as { readonly moduleLoadList?: readonly string[] };
+  const loaded = new Set(moduleLoadList);
+  return [...weighty, stripper, fetcher].filter((name) => loaded.has(`NativeModule ${name}`));
+}
+
+const file = fileURLToPath(import.meta.url);
+
+/** @param inUse what `modulesInUse()` says in the owner */
+export async function warmModules(inUse: readonly string[]): Promise<void> {
+  // The modules of users import it.
+  await importFrom(file, new URL("../doors/main.js", import.meta.url).href);
+  for (const name of [...common, ...weighty.filter((each) => inUse.includes(each))]) {
+    await importFrom(file, `node:${name}`);
+  }
+  if (inUse.includes(fetcher)) void globalThis.Headers;
+  if (inUse.includes(stripper)) stripOnce();
+}
+
+/** Whoever strips types loads the parser, and warns that it may change: of interest to nobody in a server. */
+function stripOnce(): void {
+  const { stripTypeScriptTypes } = process.getBuiltinModule("node:module") as {
+    stripTypeScriptTypes?: (code: string) => string;
+  };
+  const { emitWarning } = process;
+  process.emitWarning = (): void => {};
+  try {
+    stripTypeScriptTypes?.("let sample: number = 1;");
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
