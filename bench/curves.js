@@ -70,7 +70,7 @@ const poolAgainstWorkers = [1, 2, 4, 8].map((workers) => ({
     ...peerPools(
       workers,
       (run) => perSecond(5000, () => Promise.all(Array.from({ length: 5000 }, (_, n) => run("double", n)))),
-      ["piscina (threads)", "tinypool (processes)", "workerpool (processes)"],
+      { names: ["piscina (threads)", "tinypool (processes)", "workerpool (processes)"] },
     ),
     "CPython ProcessPoolExecutor": python("executor_submit", workers, 1500),
   }),

@@ -65,22 +65,30 @@ export function takeProduced(child, request, count) {
   });
 }
 
-/** @type {Record<string, (workers: number) => Promise<{ run(name: string, value: unknown): Promise<unknown>, end(): Promise<unknown> }>>} */
+/** Theirs is JSON, which is quicker for small values, and makes an object of a Uint8Array. */
+const serialization = (binary) => (binary ? { serialization: "advanced" } : {});
+
+/** @type {Record<string, (workers: number, binary?: boolean) => Promise<{ run(name: string, value: unknown): Promise<unknown>, end(): Promise<unknown> }>>} */
 export const pools = {
   async "piscina (threads)"(workers) {
     const { Piscina } = await import("piscina");
     const pool = new Piscina({ filename: jobs, minThreads: workers, maxThreads: workers });
     return { run: (name, value) => pool.run(value, { name }), end: () => pool.destroy() };
   },
-  async "tinypool (processes)"(workers) {
+  async "tinypool (processes)"(workers, binary) {
     const { Tinypool } = await import("tinypool");
-    const options = { runtime: "child_process", minThreads: workers, maxThreads: workers };
+    const options = { runtime: "child_process", ...serialization(binary), minThreads: workers, maxThreads: workers };
     const pool = new Tinypool({ filename: jobs, ...options });
     return { run: (name, value) => pool.run(value, { name }), end: () => pool.destroy() };
   },
-  async "workerpool (processes)"(workers) {
+  async "workerpool (processes)"(workers, binary) {
     const { default: workerpool } = await import("workerpool");
-    const options = { workerType: "process", minWorkers: workers, maxWorkers: workers };
+    const options = {
+      workerType: "process",
+      forkOpts: serialization(binary),
+      minWorkers: workers,
+      maxWorkers: workers,
+    };
     const pool = workerpool.pool(file("workerpool.js"), options);
     return { run: (name, value) => pool.exec(name, [value]), end: () => pool.terminate() };
   },
@@ -102,15 +110,15 @@ export const pools = {
   },
 };
 
-/** A contender for each pool of npm; `use` gets its run function. */
-export function peerPools(workers, use, names = Object.keys(pools)) {
+/** A contender for each pool of npm, or those of `names`; `use` gets its run function. @param binary its values are bytes */
+export function peerPools(workers, use, { names = Object.keys(pools), binary = false } = {}) {
   return Object.fromEntries(
     names.map((name) => {
       let pool;
       const contender = {
         async open() {
           try {
-            pool = await pools[name](workers);
+            pool = await pools[name](workers, binary);
           } catch (error) {
             return {
               skip: error.code === "ERR_MODULE_NOT_FOUND" ? "not installed (npm install in bench/)" : error.message,

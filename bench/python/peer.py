@@ -195,6 +195,18 @@ def pool_bytes(size):
     return sample
 
 
+def executor_bytes(size):
+    executor = ProcessPoolExecutor(1)
+    data = bytes(int(size))
+
+    def sample():
+        began = clock()
+        assert len(executor.submit(same, data).result()) == int(size)
+        return (clock() - began) * 1000
+
+    return sample
+
+
 def touch_shared(name):
     from multiprocessing.shared_memory import SharedMemory
 

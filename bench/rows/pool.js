@@ -141,11 +141,7 @@ export default [
     contenders: () => ({
       Pool: poolFirst(undefined),
       "Pool, spawn": poolFirst("spawn"),
-      ...Object.fromEntries(
-        Object.keys(pools)
-          .filter((name) => !name.startsWith("poolifier"))
-          .map((name) => [name, peerFirst(name)]),
-      ),
+      ...Object.fromEntries(Object.keys(pools).map((name) => [name, peerFirst(name)])),
       "CPython Pool, fork": python("pool_first", "fork"),
       "CPython Pool, forkserver": python("pool_first", "forkserver"),
       "CPython Pool, spawn": python("pool_first", "spawn"),
@@ -168,8 +164,9 @@ export default [
             if (back.byteLength !== hundred) throw new Error("it came back another");
           }),
         ),
-        ...peerPools(1, (run) => elapsedMs(() => run("same", bytes)), ["piscina (threads)", "tinypool (processes)"]),
+        ...peerPools(1, (run) => elapsedMs(() => run("same", bytes)), { binary: true }),
         "CPython Pool": python("pool_bytes", hundred),
+        "CPython ProcessPoolExecutor": python("executor_bytes", hundred),
       };
     },
   },
