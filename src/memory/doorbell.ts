@@ -3,7 +3,8 @@
  *
  * Runs in: every process.
  * Guarantees: a ring is never lost while its owner lives: it is noted in the owner's entry before it is sent, and the
- * owner takes the note off before it looks. A ring carries no data, so a stranger's does no harm.
+ * owner takes the note off before it looks. One whose ringer died in between is lost, and no other. A ring carries no
+ * data, so a stranger's does no harm.
  * Leaves to others: whom to ring, and what to look at (`sync/wait-queue.ts`).
  */
 import { closeSync } from "node:fs";
@@ -61,6 +62,14 @@ export function ring(index: number): void {
 /** Whether this process has been rung, and has not looked yet. */
 export function isRung(): boolean {
   return Atomics.load(family().words, bell().entry + field.rung) !== 0;
+}
+
+/**
+ * To be called before a look that nobody has rung for: whoever noted a ring may have been killed before it sent it, and as
+ * long as that note is there nobody rings again.
+ */
+export function forgetRing(): void {
+  if (doorbell !== undefined) Atomics.store(family().words, doorbell.entry + field.rung, 0);
 }
 
 /** While this is in force, waiting for a ring keeps the event loop alive. */

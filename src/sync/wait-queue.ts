@@ -16,7 +16,7 @@ import { MultiprocessingError, TimeoutError } from "../base/errors.ts";
 import { after } from "../base/deadline.ts";
 import type { WaitOptions } from "../base/options.ts";
 import { ready } from "../base/turn.ts";
-import { blockUntilRung, setRingListener, stayForRings, stayNoLonger, takeAlarm } from "../memory/doorbell.ts";
+import { blockUntilRung, forgetRing, setRingListener, stayForRings, stayNoLonger, takeAlarm } from "../memory/doorbell.ts";
 import { family } from "../memory/family.ts";
 import {
   header,
@@ -332,6 +332,7 @@ function lookAgainSoon(): void {
 function scheduleLook(): void {
   nextLook = setTimeout(() => {
     nextLook = undefined;
+    forgetRing();
     for (const place of [...places.values()]) serve(place, true);
     lookMs = Math.min(lookMs * 2, longestLookMs);
     if (places.size > 0) scheduleLook();

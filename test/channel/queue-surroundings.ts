@@ -139,6 +139,7 @@ export class Kernel {
       },
       doorbell: {
         setRingListener: nothing,
+        forgetRing: nothing,
         stayForRings: nothing,
         stayNoLonger: nothing,
         takeAlarm: () => {

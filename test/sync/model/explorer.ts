@@ -172,6 +172,7 @@ class World {
     const modules: Record<string, unknown> = Object.assign(Object.create(same) as object, {
       Atomics: atomicsOf(read),
       seen: read,
+      forgetRing: () => {}, // Here a ring is noted and sent in one step.
       setRingListener: (listener: () => unknown) => (walker.listener = listener),
       takeAlarm: () => {
         const { alarm } = walker;
