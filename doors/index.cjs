@@ -1,3 +1,3 @@
 "use strict";
-// The CommonJS door: the same instance as the ESM one, since there must be one registry of processes.
-module.exports = require("../dist/index.js");
+// The CommonJS door: the same bundle as the ESM one's, since there must be one registry of processes.
+module.exports = require("../dist/bundle/chunks/loader.cjs").door("main", __filename);

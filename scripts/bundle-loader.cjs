@@ -55,6 +55,17 @@ function compile(name, filename) {
   return script.runInThisContext();
 }
 
+/**
+ * What a CommonJS door offers. Why it does not require the ESM door: where hooks load CommonJS, as tsx does for `.cts`,
+ * Node 20 cannot require() a module that imports anything.
+ */
+load.door = (name, filename) => {
+  const core = load("core");
+  const offered = { ...core[name] };
+  core["wire/by-reference.js"].noteModule(offered, { how: "require", filename });
+  return offered;
+};
+
 module.exports = load;
 Object.defineProperty(load, "core", { get: () => load("core") });
 /** For the build: what V8 has compiled by now, by the file in which it is to be kept. */

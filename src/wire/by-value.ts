@@ -14,7 +14,7 @@ import { writeTags } from "./origin-tags.ts";
 import { writeIntegrity, writeProperties } from "./properties.ts";
 import { sourceForm, type Form, type SourceForm } from "./source-forms.ts";
 import { sourceMapOf } from "./source-maps.ts";
-import { withScopes } from "./shared-variables.ts";
+import { withScopes, type Union } from "./shared-variables.ts";
 import { isNode } from "./syntax.ts";
 import { prototypeOfClass, prototypeOfKind, writeVariable } from "./variables.ts";
 
@@ -44,7 +44,8 @@ export function writeByValue(subject: AnyFunction, captured: Captured, encoder: 
       remedy: found.remedy,
     });
   }
-  const variables = withScopes(subject, captured, edited.form, found, encoder);
+  const unions: Union[] = [];
+  const variables = withScopes(subject, captured, edited.form, found, unions, encoder);
   const own = variables.filter((each) => each.how !== "value" || each.scope === undefined);
   const shared = variables.filter((each) => each.how === "value" && each.scope !== undefined);
   writeTags(subject, encoder);
@@ -64,7 +65,7 @@ export function writeByValue(subject: AnyFunction, captured: Captured, encoder: 
   for (const { name } of own) encoder.string(name);
   encoder.string(edited.meta);
   encoder.string(edited.class?.mark ?? "");
-  writeShared(shared, encoder);
+  writeShared(shared, unions, encoder);
   const heritage = edited.class?.heritage ?? "none";
   encoder.uint(heritages.indexOf(heritage));
   const keys = edited.class?.keys ?? [];
@@ -176,7 +177,7 @@ function writeOuterArguments({ inspected }: Captured, encoder: Encoder): void {
   );
 }
 
-function writeShared(shared: readonly Variable[], encoder: Encoder): void {
+function writeShared(shared: readonly Variable[], unions: readonly Union[], encoder: Encoder): void {
   const scopes = encoder.store<Scopes>(scopeTable, () => ({ numbers: new Map(), written: new Set() }));
   encoder.uint(shared.length);
   for (const each of shared) {
@@ -185,6 +186,12 @@ function writeShared(shared: readonly Variable[], encoder: Encoder): void {
     scopes.numbers.set(scope, number);
     encoder.uint(number);
     encoder.string(each.name);
+  }
+  encoder.uint(unions.length);
+  for (const { name, scope, into } of unions) {
+    encoder.uint(scopes.numbers.get(scope)!);
+    encoder.uint(scopes.numbers.get(into)!);
+    encoder.string(name);
   }
 }
 

@@ -5,13 +5,14 @@
  * Guarantees: what never changes (text, place, names) is found out once a function; values are read each time.
  * Leaves to others: how the pieces are written (`function-kind.ts`).
  */
-import { Module } from "node:module";
+import { builtinModules, Module } from "node:module";
+import { isAssigned } from "./assigned-names.ts";
 import { inspectFunction, type Inspected, type Scope } from "./inspection.ts";
 import { isEvaluating, isMain, placeOfFunction, type Place } from "./by-reference.ts";
 import { copiedBinding } from "./copied-bindings.ts";
 import { hasNoValueYet } from "./dead-zone.ts";
 import { isPristineGlobal } from "./globals.ts";
-import { immutableNames, isImmutable } from "./immutable-names.ts";
+import { immutableNames } from "./immutable-names.ts";
 import { anonymousDefault, moduleTables, type ImportBinding } from "./module-tables.ts";
 import type { Refusal } from "./kinds.ts";
 import { hiddenName } from "./peek.ts";
@@ -21,6 +22,7 @@ import { scriptUrl } from "./scripts.ts";
 import { sourceForm, startOfText, type SourceForm } from "./source-forms.ts";
 import { originalLine } from "./source-maps.ts";
 import { isStrictAt } from "./strictness.ts";
+import { unitedScope } from "./united-scopes.ts";
 
 export type AnyFunction = (...args: never[]) => unknown;
 
@@ -253,7 +255,7 @@ export function variablesOf(subject: AnyFunction, { anatomy, inspected }: Captur
     }
     const ours = anatomy.copy?.shared.get(name);
     if (ours !== undefined) {
-      found.push({ how: "value", name, value: Reflect.get(ours, name), scope: ours });
+      found.push({ how: "value", name, value: Reflect.get(ours, name), scope: unitedScope(ours) });
       continue;
     }
     const at = inspected.scopes.findIndex(
@@ -272,9 +274,8 @@ export function variablesOf(subject: AnyFunction, { anatomy, inspected }: Captur
         found.push({ how: "value", name, value: own[0], scope: undefined });
         continue;
       }
-      if (!isPristineGlobal(name)) {
-        found.push({ how: "value", name, value: Reflect.get(globalThis, name), scope: undefined });
-      }
+      const property = ownGlobal(name);
+      if (property !== undefined) found.push(property);
       continue;
     }
     const scope = inspected.scopes[at]!;
@@ -288,6 +289,18 @@ export function variablesOf(subject: AnyFunction, { anatomy, inspected }: Captur
     found.push(variable(name, value, scope, at, anatomy, inspected));
   }
   return found;
+}
+
+/**
+ * A property of globalThis that only this process has: what the program put there; what Node puts there for a program
+ * from `-e` or stdin, which is `require` and its kin, and for `-e` each `node:` module by its name.
+ */
+function ownGlobal(name: string): Variable | undefined {
+  if (isPristineGlobal(name) && !builtinModules.includes(name)) return undefined;
+  const value: unknown = Reflect.get(globalThis, name);
+  if (value instanceof Module) return { how: "module", name, exports: value.exports };
+  if (isPristineGlobal(name) && value !== process.getBuiltinModule(name)) return undefined;
+  return { how: "value", name, value, scope: undefined };
 }
 
 function inDeadZone(name: string): Unseen {
@@ -348,28 +361,6 @@ function scopeOfScript(scriptId: string): object {
   let scope = scriptScopes.get(scriptId);
   if (scope === undefined) scriptScopes.set(scriptId, (scope = {}));
   return scope;
-}
-
-const assignments = new Map<string, boolean>();
-
-/**
- * Whether anything in the file assigns a variable of that name, its declaration apart: by its looks, which may deceive for
- * one that is assigned nowhere, but not for one that is; then by the tree.
- */
-function isAssigned(name: string, file: string): boolean {
-  const key = `${file}\n${name}`;
-  let assigned = assignments.get(key);
-  if (assigned === undefined) {
-    const text = moduleTables(file)?.text ?? "";
-    const word = name.replace(/\$/g, "\\$&");
-    const operators = "(?:[-+*/%&|^]|\\*\\*|<<|>>>?|&&|\\|\\||\\?\\?)?=(?![=>])";
-    const pattern = new RegExp(
-      `(?:\\+\\+|--)\\s*${word}(?![\\w$])|(?<!(?:let|const|var)\\s+)(?<![\\w$.#])${word}\\s*(?:\\+\\+|--|${operators})|[\\[{,]\\s*${word}\\s*[\\]},][^;]*\\]?\\}?\\s*=(?![=>])`,
-    );
-    assigned = (text === "" || pattern.test(text)) && !isImmutable(name, file);
-    assignments.set(key, assigned);
-  }
-  return assigned;
 }
 
 /** "handler" at main.ts:14 */

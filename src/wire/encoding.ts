@@ -228,7 +228,7 @@ export class Encoding implements Encoder {
       this.writer.uint(seen);
       return;
     }
-    if (types.isProxy(value) && typeof value === "object") this.refuse(proxyRefusal);
+    if (types.isProxy(value)) this.refuse(proxyRefusal);
     const prototype: unknown = typeof value === "function" ? undefined : Object.getPrototypeOf(value);
     if (prototype === Array.prototype && Array.isArray(value)) this.#plain(value);
     else if (prototype === Object.prototype || prototype === null) {

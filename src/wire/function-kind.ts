@@ -7,13 +7,12 @@
  * Leaves to others: where a function is (`by-reference.ts`), what it is made of (`capture.ts`), how it is made anew
  * (`rebuild.ts`), the layout by value (`by-value.ts`).
  */
-import { types } from "node:util";
 import { placeInRequired, type Place } from "./by-reference.ts";
 import { writeByValue } from "./by-value.ts";
 import { capture, describePlace, isNativeFunction, knownPlace, type AnyFunction } from "./capture.ts";
 import { deepGlobalPathOf, globalAt, globalPathOf, type GlobalPath } from "./globals.ts";
 import { inspectBound } from "./inspection.ts";
-import { proxyRefusal, registerKind, type Decoder, type Encoder } from "./kinds.ts";
+import { registerKind, type Decoder, type Encoder } from "./kinds.ts";
 import { numberAt, originalOf } from "./origin-tags.ts";
 import { readByValue } from "./read-by-value.ts";
 import { readIntegrity, readProperties, writeIntegrity, writeProperties } from "./properties.ts";
@@ -34,7 +33,6 @@ registerKind({
 });
 
 function encode(subject: AnyFunction, encoder: Encoder): void {
-  if (types.isProxy(subject)) encoder.refuse(proxyRefusal);
   const global = globalPathOf(subject);
   if (global !== undefined) {
     encoder.uint(way.global);

@@ -191,8 +191,13 @@ function isOwnGlobal(name: string, value: object): boolean {
   );
 }
 
+/** What Node puts there for `node -e` and a program from stdin, and for no other. */
+const ofEvaluated = new Set(["require", "module", "exports", "__filename", "__dirname"]);
+
 /** Node's own: what the program itself has put there crosses by value. */
-const pristine: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(globalThis));
+const pristine: ReadonlySet<string> = new Set(
+  Object.getOwnPropertyNames(globalThis).filter((name) => !ofEvaluated.has(name)),
+);
 
 function isNative(value: object): boolean {
   return pristine.has((value as { name: string }).name);

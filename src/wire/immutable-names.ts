@@ -8,7 +8,7 @@
  */
 import { patternNames } from "./free-variables.ts";
 import { moduleTables } from "./module-tables.ts";
-import { childrenOf, isNode, parse, type AnyNode } from "./syntax.ts";
+import { childrenOf, isNode, parseFile, type AnyNode } from "./syntax.ts";
 
 interface Names {
   readonly immutable: ReadonlySet<string>;
@@ -33,11 +33,6 @@ export function immutableNames(
   return names.text.startsWith(functionText, from + start.column) ? names.immutable : undefined;
 }
 
-/** Whether no variable of that name changes anywhere in the file, as it was written. */
-export function isImmutable(name: string, file: string): boolean {
-  return namesOf(file)?.immutable.has(name) === true;
-}
-
 function namesOf(file: string): Names | undefined {
   if (!known.has(file)) known.set(file, read(moduleTables(file)?.text));
   return known.get(file);
@@ -46,7 +41,7 @@ function namesOf(file: string): Names | undefined {
 function read(text: string | undefined): Names | undefined {
   if (text === undefined || /\beval\b/.test(text)) return undefined;
   // Module code only: in sloppy code `arguments`, `with` and functions in blocks change variables unseen.
-  const tree = parse(text, "module")?.tree as unknown as AnyNode | undefined;
+  const tree = parseFile(text, "module")?.tree as unknown as AnyNode | undefined;
   if (tree === undefined) return undefined;
   const constant = new Set<string>();
   const changing = new Set<string>();

@@ -8,7 +8,7 @@
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { isNode, parse, type AnyNode } from "./syntax.ts";
+import { isNode, parseFile, type AnyNode } from "./syntax.ts";
 import { patternNames } from "./free-variables.ts";
 
 export interface ImportBinding {
@@ -59,7 +59,7 @@ function read(url: string): ModuleTables | undefined {
   } catch {
     return undefined; // It has gone since, or is not ours to read: then by value.
   }
-  const parsed = parse(text, "module");
+  const parsed = parseFile(text, "module");
   return { ...(parsed === undefined ? byExpressions(text) : byTree(parsed.tree as unknown as AnyNode)), text };
 }
 

@@ -13,7 +13,7 @@ import { privateMember } from "./class-source.ts";
 import { emptyError, readErrorBody, writeErrorBody } from "./errors.ts";
 import { readGlobal, readPlace, writeGlobal, writePlace } from "./function-kind.ts";
 import { globalPathOf, plainGlobalPathOf } from "./globals.ts";
-import { proxyRefusal, registerKind, type Decoder, type Encoder } from "./kinds.ts";
+import { registerKind, type Decoder, type Encoder } from "./kinds.ts";
 import { readIntegrity, readProperties, writeIntegrity, writeProperties } from "./properties.ts";
 import { sourceForm } from "./source-forms.ts";
 
@@ -205,12 +205,25 @@ const travelling: ReadonlySet<unknown> = new Set<unknown>([
 
 function refuseForeign(value: object, itsClass: object, encoder: Encoder): never {
   const name = (itsClass as { name?: string }).name ?? "";
-  const own = (value as { constructor?: { name?: string } }).constructor?.name || name;
+  const ofLanguage = types.isGeneratorObject(value) || isBuiltInIterator(value);
+  const own = (!ofLanguage && (value as { constructor?: { name?: string } }).constructor?.name) || name;
+  const lowered = itsClass === WeakMap || itsClass === WeakSet ? loweredRemedy : "";
   encoder.refuse({
     subject: `${/^[AEIOU]/.test(own) ? "an" : "a"} ${own}`,
     why: own === name ? "it is bound to this process" : `it is a ${name}, which is bound to this process`,
-    remedy: "make it inside the function that uses it, or send the plain data that it is made from",
+    remedy: `make it inside the function that uses it, or send the plain data that it is made from${lowered}`,
   });
+}
+
+const loweredRemedy =
+  "; where a transpiler has made it of #private members, have it write for ES2022 or later, which keeps them";
+
+/** What `[].values()`, `map.entries()` and their like give: its state cannot be seen. */
+function isBuiltInIterator(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (typeof prototype !== "object" || prototype === null) return false;
+  const next: unknown = Object.getOwnPropertyDescriptor(prototype, "next")?.value;
+  return typeof next === "function" && isNativeFunction(next);
 }
 
 function refusePrivate(value: object, itsClass: AnyFunction, field: string, encoder: Encoder): never {
@@ -222,9 +235,11 @@ function refusePrivate(value: object, itsClass: AnyFunction, field: string, enco
 }
 
 function encodeInstance(value: object, encoder: Encoder): void {
-  if (types.isProxy(value)) encoder.refuse(proxyRefusal);
   if (types.isPromise(value) || types.isGeneratorObject(value) || types.isExternal(value)) {
     refuseForeign(value, { name: types.isPromise(value) ? "Promise" : "generator" }, encoder);
+  }
+  if (isBuiltInIterator(value)) {
+    refuseForeign(value, { name: String(Reflect.get(value, Symbol.toStringTag) ?? "iterator") }, encoder);
   }
   if (types.isAnyArrayBuffer(value) || types.isBoxedPrimitive(value)) {
     refuseForeign(value, { name: types.isBoxedPrimitive(value) ? "boxed primitive" : "ArrayBuffer" }, encoder);

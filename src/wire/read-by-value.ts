@@ -16,6 +16,7 @@ import { readIntegrity, readProperties } from "./properties.ts";
 import { importMetaOf, rebuild, type Source } from "./rebuild.ts";
 import { sourceForm } from "./source-forms.ts";
 import { useSourceMap } from "./source-maps.ts";
+import { uniteScopes } from "./united-scopes.ts";
 import { readVariable } from "./variables.ts";
 
 /** The scopes of one message. */
@@ -106,6 +107,11 @@ function readShared(decoder: Decoder): { readonly scope: object; readonly name: 
     const name = decoder.string();
     if (!(name in scope)) Reflect.set(scope, name, undefined);
     shared.push({ scope, name });
+  }
+  for (let left = decoder.uint(); left > 0; left--) {
+    const [scope, into] = [scopes[decoder.uint()], scopes[decoder.uint()]];
+    if (scope === undefined || into === undefined) decoder.malformed("a scope is united before it comes");
+    uniteScopes(scope, into, decoder.string());
   }
   return shared;
 }

@@ -24,8 +24,8 @@ export function requireIn(folder: string): NodeJS.Require {
 
 /** Whether it is the `require` of that file, or of one beside it. */
 export function isRequireOf(value: unknown, file: string): boolean {
-  // A test runner's own is not Node's, and is taken for the file's.
-  if (!isRequire(value)) return typeof value === "function" && "cache" in value && "resolve" in value;
+  // A test runner's own, and those that Node 20 makes where hooks load CommonJS, which have no cache, are the file's.
+  if (!isRequire(value)) return typeof value === "function" && value.name === "require" && "resolve" in value;
   const folder = folderOfRequire(value);
   return folder === undefined || folder === dirname(file.startsWith("file:") ? fileURLToPath(file) : file);
 }

@@ -24,12 +24,24 @@ interface Seen {
 
 const table = {};
 
-/** The variables, each that may change with the object that stands for it. */
+/** Of functions that only read, and were written before: their variable of that name is the one of `into`. */
+export interface Union {
+  readonly name: string;
+  readonly scope: object;
+  readonly into: object;
+}
+
+/**
+ * The variables, each that may change with the object that stands for it.
+ *
+ * @param unions gets what has turned out to be one variable
+ */
 export function withScopes(
   subject: AnyFunction,
   { anatomy }: Captured,
   form: SourceForm,
   variables: readonly Variable[],
+  unions: Union[],
   encoder: Encoder,
 ): Variable[] {
   return variables.map((variable) => {
@@ -37,17 +49,25 @@ export function withScopes(
     const { name, value } = variable;
     const seen = encoder.store<Seen[]>(table, () => []);
     const mine = { anatomy, name, value, subject, form, assigns: form.surroundings.assigned.has(name) };
-    const same = seen.find((other) => isSame(other, mine, encoder));
-    const scope = same?.scope ?? {};
+    const scope = scopeOf(mine, seen, unions, encoder);
     seen.push({ ...mine, scope });
     return { how: "value", name, value, scope };
   });
 }
 
+function scopeOf(mine: Omit<Seen, "scope">, seen: readonly Seen[], unions: Union[], encoder: Encoder): object {
+  const assigning = seen.find((other) => other.assigns && isSame(other, mine, encoder));
+  if (assigning !== undefined) return assigning.scope;
+  if (!mine.assigns) return {}; // Whether it is that of others who only read nobody will notice, as yet.
+  const scopes = new Set(seen.filter((other) => isSame(other, mine, encoder)).map(({ scope }) => scope));
+  const [into = {}, ...rest] = scopes;
+  unions.push(...rest.map((scope) => ({ name: mine.name, scope, into })));
+  return into;
+}
+
 function isSame(other: Seen, mine: Omit<Seen, "scope">, encoder: Encoder): boolean {
   if (other.anatomy.file !== mine.anatomy.file || other.name !== mine.name || !Object.is(other.value, mine.value))
     return false;
-  if (!other.assigns && !mine.assigns) return false; // Nobody will notice.
   for (const [through, at] of [
     [other, mine],
     [mine, other],
@@ -55,7 +75,11 @@ function isSame(other: Seen, mine: Omit<Seen, "scope">, encoder: Encoder): boole
     const set = setterOf(through.subject, through.form, mine.name);
     if (set === undefined) continue;
     const mark = {};
-    set(mark);
+    try {
+      set(mark);
+    } catch {
+      return false; // A constant: not the variable that the other one assigns.
+    }
     try {
       return sees(at.subject, mine.name, mark);
     } finally {

@@ -6,7 +6,7 @@
  * function around it.
  */
 import { moduleTables } from "./module-tables.ts";
-import { childrenOf, parse, type AnyNode } from "./syntax.ts";
+import { childrenOf, parseFile, type AnyNode } from "./syntax.ts";
 
 interface Strictness {
   /** Of the whole script. */
@@ -41,7 +41,7 @@ export function isStrictAt(
 function read(text: string): Strictness {
   const lineStarts = [0];
   for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) lineStarts.push(at + 1);
-  const tree = parse(text, "script")?.tree as unknown as AnyNode | undefined;
+  const tree = parseFile(text, "script")?.tree as unknown as AnyNode | undefined;
   if (tree === undefined) {
     // TypeScript: the directive of the file is all that can be seen.
     const whole = /^(?:#!.*)?(?:\s|\/\/.*|\/\*[\s\S]*?\*\/)*["']use strict["']/.test(text);

@@ -6,7 +6,7 @@
  * needs it.
  */
 import { createRequire } from "node:module";
-import type { Node, Options, Token } from "acorn";
+import type { Node, Options, Token, TokenType } from "acorn";
 
 const require = createRequire(import.meta.url);
 
@@ -31,8 +31,50 @@ export function parse(text: string, sourceType: "module" | "script"): Parsed | u
     checkPrivateFields: false,
     onToken: tokens,
   };
+  const { parse: read } = acorn;
+  return unlessWrong(() => ({ tree: read(text, options), tokens }));
+}
+
+let lastFile: { readonly text: string; readonly sourceType: string; readonly parsed: WeakRef<Parsed> } | undefined;
+
+/** The same, for the text of a file, of which several things are asked one after the other: a tree may be large. */
+export function parseFile(text: string, sourceType: "module" | "script"): Parsed | undefined {
+  const last = lastFile?.text === text && lastFile.sourceType === sourceType ? lastFile.parsed.deref() : undefined;
+  if (last !== undefined) return last;
+  const parsed = parse(text, sourceType);
+  if (parsed !== undefined) lastFile = { text, sourceType, parsed: new WeakRef(parsed) };
+  return parsed;
+}
+
+/** Their types do not have what a token says. */
+export type FileToken = Token & { readonly value?: unknown };
+
+const at = 64;
+
+/** The tokens of a text that may be TypeScript, `@` among them; undefined where they are none. */
+export function tokensOf(text: string): readonly FileToken[] | undefined {
+  acorn ??= require("acorn") as typeof import("acorn");
+  const { Parser, tokTypes } = acorn;
+  const decorated = Parser.extend(
+    (base) =>
+      class extends (base as unknown as new (...all: unknown[]) => TokenReader) {
+        override getTokenFromCode(code: number): unknown {
+          return code === at ? this.finishOp(tokTypes.prefix, 1) : super.getTokenFromCode(code);
+        }
+      } as unknown as typeof base,
+  );
+  return unlessWrong(() => [...decorated.tokenizer(text, { ecmaVersion: "latest", allowHashBang: true })]);
+}
+
+/** What a plugin of the parser may use, and its types do not have. */
+declare class TokenReader {
+  finishOp(type: TokenType, length: number): unknown;
+  getTokenFromCode(code: number): unknown;
+}
+
+function unlessWrong<T>(read: () => T): T | undefined {
   try {
-    return { tree: acorn.parse(text, options), tokens };
+    return read();
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

@@ -4,7 +4,9 @@
  * Runs in: both.
  */
 import { createRequire, Module } from "node:module";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { types } from "node:util";
 import { placeInRequired, placeOfNamespace, type Place } from "./by-reference.ts";
 import type { AnyFunction, Variable } from "./capture.ts";
 import { noteBinding } from "./copied-bindings.ts";
@@ -33,7 +35,7 @@ export function writeVariable(variable: Variable, where: string, file: string, e
     return;
   }
   const { value } = variable;
-  if (typeof value === "object" && value !== null) {
+  if (typeof value === "object" && value !== null && !types.isProxy(value)) {
     const global = globalPathOf(value);
     if (global !== undefined) {
       encoder.uint(way.global);
@@ -119,9 +121,9 @@ export function readVariable(
 
 /** What `module` is in a file, for a function that was written there. */
 function moduleOf(file: string, exports: unknown): Module {
-  const filename = file.startsWith("file:") ? fileURLToPath(file) : file;
+  const filename = file.startsWith("file:") ? fileURLToPath(file) : resolve(file); // "[eval]" has no folder.
   const made = new Module(filename);
-  return Object.assign(made, { filename, exports, loaded: true, require: createRequire(file) });
+  return Object.assign(made, { filename, exports, loaded: true, require: createRequire(filename) });
 }
 
 const natural: ReadonlySet<unknown> = new Set([

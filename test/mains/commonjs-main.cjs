@@ -14,7 +14,7 @@ function sloppy() {
 function work(n) {
   bump();
   const os = require("node:os");
-  return [join("a", "b"), typeof fs.readFileSync, n, bump(), sloppy(), typeof os.EOL, __filename.endsWith("main.cjs")];
+  return [join("a", "b"), typeof fs.readFileSync, n, bump(), sloppy(), typeof os.EOL, /main\.c[jt]s$/.test(__filename)];
 }
 
 (async () => {

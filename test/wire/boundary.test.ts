@@ -189,9 +189,10 @@ row("unregistered symbols as keys of plain objects", async () => {
 });
 refused("instances with `#private` state", new Secret());
 refused(
-  "promises, generators, WeakMap, WeakSet, WeakRef",
+  "promises, generators, iterators, WeakMap, WeakSet, WeakRef",
   Promise.resolve(),
   (function* () {})(),
+  [1].values(),
   new WeakMap(),
   new WeakSet(),
   new WeakRef({}),

@@ -33,6 +33,12 @@ function* generator(): Generator<number> {
   yield 1;
 }
 
+function revoked(target: object): object {
+  const { proxy, revoke } = Proxy.revocable(target, {});
+  revoke();
+  return proxy;
+}
+
 const refused: readonly (readonly [string, () => unknown, RegExp])[] = [
   ["an arrow function that uses this", () => arrowWithThis.call(1), /`this`/],
   ["an arrow function that uses new.target", () => arrowWithNewTarget(), /new\.target/],
@@ -42,9 +48,23 @@ const refused: readonly (readonly [string, () => unknown, RegExp])[] = [
   ["a function that calls eval", () => (text: string) => eval(text), /eval/],
   ["a proxy", () => new Proxy({}, {}), /proxy/],
   ["a proxy of a function", () => new Proxy(() => 1, {}), /proxy/],
+  ["a proxy that has been revoked", () => revoked({}), /a proxy cannot/],
+  ["a proxy of a function that has been revoked", () => revoked(() => 1), /a proxy cannot/],
+  [
+    "a function that uses such a proxy",
+    () =>
+      (
+        (proxy) => () =>
+          proxy
+      )(revoked({})),
+    /variable "proxy".*a proxy cannot/,
+  ],
   ["a native function", () => new Intl.Collator().compare, /native/],
   ["a promise", () => Promise.resolve(1), /Promise/],
   ["a generator", () => generator(), /generator/],
+  ["an iterator of an array", () => [1].values(), /an Array Iterator cannot/],
+  ["an iterator of a map", () => new Map().entries(), /a Map Iterator cannot/],
+  ["what a transpiler makes of #private", () => new WeakMap(), /a WeakMap cannot.*ES2022/s],
   ["a socket", () => new Socket(), /Socket/],
   ["a stream", () => Readable.from([]), /Readable/],
   ["an AbortSignal", () => new AbortController().signal, /AbortSignal/],
