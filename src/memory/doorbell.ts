@@ -99,6 +99,11 @@ export function blockUntilRung(timeoutMs: number, interruptible: boolean): Awake
   return why === 2 ? "signal" : why === 1 ? "time" : "rung";
 }
 
+/** The same, for a moment after which this process goes on anyway: nobody need ring it. */
+export function nap(timeoutMs: number, interruptible: boolean): Awakening {
+  return blockUntilRung(timeoutMs, interruptible);
+}
+
 /** In a forked child: the server's doorbell is not this process's. */
 export function forgetDoorbell(): void {
   if (doorbell === undefined) return;

@@ -34,8 +34,7 @@ export class Lock extends OwnedLock {
   }
 
   override tryAcquire(): Guard | undefined {
-    if (this.owner.takeFree()) return new Guard(this, 0, this.nextTurn());
-    return this.#taken(this.owner.takeAfterLook());
+    return this.takeQuickly() ?? this.#taken(this.owner.takeAfterLook());
   }
 
   /**
@@ -58,6 +57,11 @@ export class Lock extends OwnedLock {
   releaseGuard(turn: number): void {
     // Released by hand meanwhile, or by another process: then it is not this guard's any more.
     if (this.turn === turn && this.isMine()) this.release();
+  }
+
+  /** @internal */
+  protected override takeQuickly(): Guard | undefined {
+    return this.owner.takeFree() ? new Guard(this, 0, this.nextTurn()) : undefined;
   }
 
   /** @internal */

@@ -45,8 +45,7 @@ export class RLock extends OwnedLock {
   }
 
   override tryAcquire(): Guard | undefined {
-    if (this.owner.takeFree()) return this.#first(0);
-    return this.isMine() ? this.#again() : this.#taken(this.owner.takeAfterLook());
+    return this.takeQuickly() ?? this.#taken(this.owner.takeAfterLook());
   }
 
   /**
@@ -90,6 +89,12 @@ export class RLock extends OwnedLock {
   releaseGuard(turn: number): void {
     // Released by hand meanwhile: then what is held now was acquired later, and is another guard's.
     if (this.isMine() && (turn === this.turn || this.#restored?.has(turn) === true)) this.release();
+  }
+
+  /** @internal */
+  protected override takeQuickly(): Guard | undefined {
+    if (this.owner.takeFree()) return this.#first(0);
+    return this.isMine() ? this.#again() : undefined;
   }
 
   /** @internal */

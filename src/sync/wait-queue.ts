@@ -16,7 +16,15 @@ import { MultiprocessingError, TimeoutError } from "../base/errors.ts";
 import { after } from "../base/deadline.ts";
 import type { WaitOptions } from "../base/options.ts";
 import { ready } from "../base/turn.ts";
-import { blockUntilRung, forgetRing, setRingListener, stayForRings, stayNoLonger, takeAlarm } from "../memory/doorbell.ts";
+import {
+  blockUntilRung,
+  forgetRing,
+  nap,
+  setRingListener,
+  stayForRings,
+  stayNoLonger,
+  takeAlarm,
+} from "../memory/doorbell.ts";
 import { family } from "../memory/family.ts";
 import {
   header,
@@ -43,6 +51,9 @@ export type Attempt<T> = (thorough: boolean) => T | undefined;
 /** Between looks without being rung: short at first, since most deaths are near; then twice as long each. */
 const firstLookMs = 20;
 const longestLookMs = 400;
+/** Milliseconds: about twice what it takes to be woken, and until the naps together are longer than a lock is barged. */
+const firstNapMs = 0.1;
+const longestNapMs = 0.8;
 /** Between attempts to send what is owed, while this thread blocks: as often as a turn of an event loop might. Arbitrary. */
 const owingMs = 1;
 
@@ -138,6 +149,12 @@ export function waitFor<T>(
   });
 }
 
+interface BlockingOptions {
+  readonly interruptible?: boolean;
+  /** Others come by and take it before those who were woken for it. */
+  readonly barging?: boolean;
+}
+
 /**
  * The same, blocking this thread. What this process owes others is sent first, or meanwhile.
  *
@@ -150,7 +167,7 @@ export function waitForSync<T>(
   attempt: Attempt<T>,
   timeoutMs: number | undefined,
   what: string,
-  { interruptible = true }: { readonly interruptible?: boolean } = {},
+  { interruptible = true, barging = false }: BlockingOptions = {},
 ): T {
   const had = attempt(false);
   if (had !== undefined) return had;
@@ -173,9 +190,37 @@ export function waitForSync<T>(
       if (why === "signal") throw interrupted(what);
       thorough = why === "time" || takeAlarm();
       if (why === "time" && !owing) lookMs = Math.min(lookMs * 2, longestLookMs);
+      if (barging && !thorough) {
+        barging = false;
+        const free = lookBetweenNaps(attempt, until, interruptible, what);
+        if (free !== undefined) return free;
+        thorough = takeAlarm();
+      }
     }
   } finally {
     leave(place, waiter);
+  }
+}
+
+/**
+ * After a wake-up nobody wakes this wait: it looks again by itself, each time after as long as all before together.
+ *
+ * Why: whoever acquires and releases again and again is quicker than whoever was woken, and pays for waking it at each
+ * release (measured: half of its time). What it leaves free at last is found after twice the time that was waited for
+ * it; and whoever has been through all naps has waited long enough to be handed it.
+ *
+ * @returns what was found; undefined: the naps are over, the time is up, or somebody has rung
+ */
+function lookBetweenNaps<T>(attempt: Attempt<T>, until: number, interruptible: boolean, what: string): T | undefined {
+  for (let napMs = firstNapMs; ; napMs *= 2) {
+    const found = attempt(false);
+    if (found !== undefined) return found;
+    const leftMs = until - performance.now();
+    if (leftMs <= 0 || napMs > longestNapMs) return undefined;
+    payDebts();
+    const why = nap(Math.min(leftMs, napMs), interruptible);
+    if (why === "signal") throw interrupted(what);
+    if (why === "rung") return undefined;
   }
 }
 

@@ -222,28 +222,30 @@ forEachStartMethod((context) => {
     shared.letGo();
   });
 
-  test("a process that acquires all the time does not keep others out", async () => {
-    const lock = new Lock();
-    const shared = makeSharedWords();
-    const greedy = (handle: number): void => {
-      const words = joinSharedWords(handle);
-      while (Atomics.load(words, 1) === 0) {
-        lock.acquireSync();
-        words[0] = 1;
-        const until = performance.now() + 0.2;
-        while (performance.now() < until);
-        lock.release();
-      }
-    };
-    const child = new context.Process({ target: greedy, args: [shared.handle] });
-    await child.start();
-    await reaches(shared.words, 0, 1);
-    for (let i = 0; i < 50; i++) (await lock.acquire(bounded)).release();
-    for (let i = 0; i < 50; i++) lock.acquireSync(bounded).release();
-    Atomics.store(shared.words, 1, 1);
-    await child.join();
-    shared.letGo();
-  });
+  for (const [what, holdMs] of Object.entries({ "at once again": 0, "for most of the time": 0.2 })) {
+    test(`processes that have it ${what} and again do not keep others out`, async () => {
+      const lock = new Lock();
+      const shared = makeSharedWords();
+      const greedy = (handle: number): void => {
+        const words = joinSharedWords(handle);
+        Atomics.add(words, 0, 1);
+        while (Atomics.load(words, 1) === 0) {
+          lock.acquireSync();
+          const until = performance.now() + holdMs;
+          while (performance.now() < until);
+          lock.release();
+        }
+      };
+      const children = [1, 2].map(() => new context.Process({ target: greedy, args: [shared.handle] }));
+      await Promise.all(children.map((child) => child.start()));
+      await reaches(shared.words, 0, 2);
+      for (let i = 0; i < 50; i++) (await lock.acquire(bounded)).release();
+      for (let i = 0; i < 50; i++) lock.acquireSync(bounded).release();
+      Atomics.store(shared.words, 1, 1);
+      await Promise.all(children.map((child) => child.join()));
+      shared.letGo();
+    });
+  }
 
   test("it crosses as an argument, in a closure, nested, as a result, and is one object in each process", async () => {
     const lock = new Lock();

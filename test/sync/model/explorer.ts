@@ -214,6 +214,14 @@ class World {
         note(reason.length);
         return reason;
       },
+      nap: function* (_: number, interruptible: boolean): Steps<string> {
+        walker.interruptible = interruptible;
+        yield; // It ends by itself: for the others it is as if this process ran slowly.
+        const reason = walker.interrupted ? "signal" : walker.rung ? "rung" : "time";
+        Object.assign(walker, { rung: false, interrupted: false, interruptible: false });
+        note(reason.length);
+        return reason;
+      },
       process: { hrtime: () => [0, read((this.#clockMs += this.#scenario.tickMs)) * 1e6] },
       performance: { now: () => read(walker.nowMs) },
     });

@@ -14,7 +14,7 @@ import { projectRoot } from "../../support/project.ts";
 /** In the order in which they import each other: what all that is waited for has in common, and locks. */
 const common = ["wait-records", "wait-queue", "guard", "acquirable", "owner-word", "owned-lock", "lock"];
 /** What the explorer itself provides as generators. */
-const provided = ["isGone", "lookAfter", "blockUntilRung"];
+const provided = ["isGone", "lookAfter", "blockUntilRung", "nap"];
 /** Variables and properties that hold functions of either sort. */
 const ofEitherSort = new Set(["attempt", "mayTake", "to", "succeed", "fail", "end", "aborted", "done"]);
 

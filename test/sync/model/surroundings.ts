@@ -14,6 +14,7 @@ export const same: Record<string, unknown> = {
   stayNoLonger: () => {},
   turnIsDue: () => false,
   payDebts: () => true,
+  pause: () => {},
   ready: (value: unknown) => ({ then: (next: (value: unknown) => unknown) => next(value) }),
   onGivingBack: () => {},
   checkOptions: () => {},
