@@ -19,28 +19,29 @@ const machines = { x64: 62, arm64: 183 };
 
 /** musl's wrapper knows only its own headers; those of the kernel are the distribution's, and come last. */
 const kernelHeaders = ["-idirafter", "/usr/include", "-idirafter", "/usr/include/x86_64-linux-gnu"];
-const hostGlibc = (arch) => (process.arch === arch && !isMuslHost() ? ["cc", "gcc", "clang"] : []);
+/** The compiler of the machine makes what runs on it. */
+const ofHost = (arch, musl) => (process.arch === arch && isMuslHost() === musl ? ["cc", "gcc", "clang"] : []);
 
 const targets = [
   {
     ...{ name: "linux-x64-glibc", arch: "x64", libc: "glibc", always: true },
-    compilers: ["x86_64-linux-gnu-gcc", ...hostGlibc("x64")],
+    compilers: ["x86_64-linux-gnu-gcc", ...ofHost("x64", false)],
     remedy: "on Debian: apt-get install gcc libc6-dev, on another machine than x64 gcc-x86-64-linux-gnu",
   },
   {
     ...{ name: "linux-arm64-glibc", arch: "arm64", libc: "glibc", always: true },
-    compilers: ["aarch64-linux-gnu-gcc", ...hostGlibc("arm64")],
+    compilers: ["aarch64-linux-gnu-gcc", ...ofHost("arm64", false)],
     remedy: "on Debian: apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
   },
   {
     ...{ name: "linux-x64-musl", arch: "x64", libc: "musl", always: true, flags: kernelHeaders },
-    compilers: process.arch === "x64" ? ["x86_64-linux-musl-gcc", "musl-gcc"] : ["x86_64-linux-musl-gcc"],
+    compilers: ["x86_64-linux-musl-gcc", ...(process.arch === "x64" ? ["musl-gcc"] : []), ...ofHost("x64", true)],
     remedy: "on Debian, x64: apt-get install musl-tools linux-libc-dev",
   },
   {
     // No distribution that is at hand has this compiler; where somebody has one, it is used.
     ...{ name: "linux-arm64-musl", arch: "arm64", libc: "musl", always: false },
-    compilers: ["aarch64-linux-musl-gcc"],
+    compilers: ["aarch64-linux-musl-gcc", ...ofHost("arm64", true)],
     remedy: "a cross compiler named aarch64-linux-musl-gcc",
   },
 ];

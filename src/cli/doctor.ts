@@ -5,9 +5,9 @@
  * Runs in: the process of the `mp` command.
  */
 import { availableParallelism, release } from "node:os";
-import { addonFile, addonOrUndefined, whyNoAddon } from "../host/addon.ts";
+import { addonFile, addonOrUndefined, remedyForNoAddon, whyNoAddon } from "../host/addon.ts";
 import { cpuCount } from "../host/cpu-count.ts";
-import { clearAbandonedNames } from "../host/family-names.ts";
+import { clearAbandonedNames, whyNoNames } from "../host/family-names.ts";
 import { getStartMethod, startMethodReport } from "../process/start-methods.ts";
 
 export interface Finding {
@@ -44,7 +44,7 @@ function addon(): Finding {
     return {
       what: "native addon",
       state: `missing: ${whyNoAddon()}`,
-      remedy: "install a C compiler (on Debian: apt-get install gcc libc6-dev), then run npm ci again",
+      remedy: remedyForNoAddon(),
     };
   }
   const able = Object.entries(loaded.capabilities()).map(([name, can]) => `${name}: ${can ? "yes" : "no"}`);
@@ -67,6 +67,14 @@ function processors(): Finding {
 }
 
 function names(): Finding {
+  const why = whyNoNames();
+  if (why !== undefined) {
+    return {
+      what: "names in /dev/shm",
+      state: `cannot be made (${why}): no SharedMemory, no ShareableList; all else works`,
+      remedy: "mount a tmpfs at /dev/shm that this user may read and write (docker run --shm-size, --tmpfs /dev/shm)",
+    };
+  }
   const cleared = clearAbandonedNames();
   const state = cleared.length === 0 ? "none abandoned" : `cleared ${cleared.length} abandoned: ${cleared.join(", ")}`;
   return { what: "names in /dev/shm", state };

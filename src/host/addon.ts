@@ -118,7 +118,7 @@ export interface Addon {
   capabilities(): { readonly pidfd: boolean; readonly pidfdInfo: boolean };
 }
 
-type Found = { readonly addon: Addon; readonly file: string } | { readonly why: string };
+type Found = { readonly addon: Addon; readonly file: string } | { readonly why: string; readonly remedy: string };
 
 let found: Found | undefined;
 
@@ -155,19 +155,40 @@ function usesMusl(): boolean {
   }
 }
 
+const noAddonVariable = "NODE_MULTIPROCESSING_NO_ADDON";
+
 function find(): Found {
-  if (process.env["NODE_MULTIPROCESSING_NO_ADDON"] === "1") return { why: "NODE_MULTIPROCESSING_NO_ADDON is set" };
+  if (process.env[noAddonVariable] === "1") {
+    return { why: `${noAddonVariable} is set`, remedy: `unset ${noAddonVariable}` };
+  }
   const file = findFile();
   if (file === undefined) {
-    return {
-      why: `the package has none for ${targetName()}, and none was built (npm ci in a checkout, with a C compiler)`,
-    };
+    const why = isCheckout() ? "none was built" : `the package has none for ${targetName()}`;
+    return { why, remedy: remedyForNone() };
   }
   try {
     return { addon: createRequire(import.meta.url)(file) as Addon, file };
   } catch (error) {
-    return { why: `${file} cannot be loaded: ${(error as Error).message}` };
+    return {
+      why: `${file} cannot be loaded: ${(error as Error).message}`,
+      remedy: isCheckout()
+        ? "run npm ci again"
+        : "install the package anew, into a folder from which code may be loaded (not mounted noexec); the C library must be glibc 2.28 or later, or musl",
+    };
   }
+}
+
+/** Of the library, where it can be built; the package has no C sources. */
+function isCheckout(): boolean {
+  return ["../..", "../../.."].some((up) => existsSync(new URL(`${up}/native/addon.c`, import.meta.url)));
+}
+
+function remedyForNone(): string {
+  if (process.platform !== "linux") return "use Linux; here processes are started by spawn, and nothing is shared";
+  const compiler = "a C compiler (on Debian: apt-get install gcc libc6-dev)";
+  if (isCheckout()) return `install ${compiler}, then run npm ci again`;
+  const other = usesMusl() ? "use a Node for glibc (as in the image node:22-slim), or " : "";
+  return `${other}clone the repository on such a machine with ${compiler}, run npm ci && npm pack there, and install the file`;
 }
 
 function result(): Found {
@@ -185,6 +206,12 @@ export function whyNoAddon(): string | undefined {
   return "why" in known ? known.why : undefined;
 }
 
+/** What to do about it; "" when it is there. */
+export function remedyForNoAddon(): string {
+  const known = result();
+  return "why" in known ? known.remedy : "";
+}
+
 /** Where it was loaded from. */
 export function addonFile(): string | undefined {
   const known = result();
@@ -197,7 +224,7 @@ export function requireAddon(): Addon {
   if ("addon" in known) return known.addon;
   throw new MultiprocessingError(
     `The native addon is missing: ${known.why}\n` +
-      `  do this:  npx mp doctor says what this machine can do. In a checkout: install a C compiler (on Debian: apt-get install gcc libc6-dev) and run npm ci again`,
+      `  do this:  ${known.remedy}; npx mp doctor says what this machine can do`,
     { code: "ERR_MP_NOT_SUPPORTED" },
   );
 }

@@ -13,7 +13,7 @@
  * Why the namespace: containers may share /dev/shm, and a pid of another namespace says nothing here.
  * Why the inode: a chosen name may be another's segment by now. Why a link: it costs no memory and holds none.
  */
-import { lstatSync, readdirSync, readlinkSync, symlinkSync, unlinkSync } from "node:fs";
+import { accessSync, constants, lstatSync, readdirSync, readlinkSync, symlinkSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { isRunning, markOf, type ProcessMark } from "./process-facts.ts";
 
@@ -105,8 +105,19 @@ function allNames(): string[] {
   try {
     return readdirSync(namesFolder);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return []; // No shared memory on this machine, so no names.
+    // No shared memory on this machine, or not for this user, who then has no names there.
+    if (["ENOENT", "EACCES"].includes((error as NodeJS.ErrnoException).code ?? "")) return [];
     throw error;
+  }
+}
+
+/** The error's code where this process cannot make a segment there; undefined where it can. */
+export function whyNoNames(): string | undefined {
+  try {
+    accessSync(namesFolder, constants.R_OK | constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? String(error);
   }
 }
 

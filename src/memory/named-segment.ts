@@ -135,7 +135,7 @@ function prefixIn({ root }: Family): string {
 let clearing = false;
 
 function refuseWhatCannotFit(sizeBytes: number): void {
-  const { bavail, bsize } = statfsSync(namesFolder);
+  const { bavail, bsize } = attempt(`look for room in ${namesFolder}`, () => statfsSync(namesFolder));
   const room = Math.min(bavail * bsize, machineMemoryBytes());
   if (sizeBytes > room) throw full(sizeBytes, `at most ${room} are left`);
 }
@@ -174,6 +174,7 @@ function attempt<T>(what: string, action: () => T): T {
         { code: "ERR_MP_OUT_OF_MEMORY", cause },
       );
     }
-    throw invalidState(`Cannot ${what}: ${message}`, { cause });
+    const remedy = `give this user a tmpfs at ${namesFolder} to read and write; npx mp doctor says whether it is one`;
+    throw invalidState(`Cannot ${what}: ${message}\n  do this:  ${remedy}`, { cause });
   }
 }

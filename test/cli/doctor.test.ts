@@ -1,10 +1,11 @@
 /** `mp doctor` says what this machine can do, and clears what nobody owns any more. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { familyNamePrefix } from "#src/host/family-names.js";
-import { gone, startNode } from "../support/programs.ts";
+import { gone, startNode, type Ended } from "../support/programs.ts";
 import { projectRoot } from "../support/project.ts";
 
 const mp = join(projectRoot, "dist", "entry", "mp-main.js");
@@ -20,12 +21,48 @@ test("mp doctor names the addon, the start methods with the one chosen, and the 
   assert.match(stdout, /^processors +\d+/m);
 });
 
-test("without the addon it says so, says what to install, and spawn is chosen", async () => {
+test("without the addon it says so, says what to do, and spawn is chosen", async () => {
   const env = { ...process.env, NODE_MULTIPROCESSING_NO_ADDON: "1" };
   const { stdout, code } = await startNode([mp, "doctor"], { env }).ended;
   assert.equal(code, 0);
-  assert.match(stdout, /native addon +missing: .*\n +do this: +install a C compiler/);
+  assert.match(stdout, /native addon +missing: NODE_.* is set\n +do this: +unset NODE_/);
   assert.match(stdout, /start method spawn +can be used; chosen by default/);
+});
+
+/** A root of its own over which another /dev/shm can be laid; undefined where that is not allowed. */
+function withOtherNames(mount: string): readonly [string, readonly string[]] | undefined {
+  const program = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"] as const;
+  const command = `${mount} && exec "$0" "$@"`;
+  const { status } = spawnSync(program[0], [...program.slice(1), `${mount} && true`], { stdio: "ignore" });
+  return status === 0 ? [program[0], [...program.slice(1), command, process.execPath]] : undefined;
+}
+
+test("where /dev/shm cannot be written to, it says so, and all but named segments works", async (t) => {
+  const found = withOtherNames("mount -t tmpfs -o ro tmpfs /dev/shm");
+  if (found === undefined) return t.skip("no mount namespace of one's own here");
+  const [program, args] = found;
+  const run = (more: readonly string[]): Ended => {
+    const { status, signal, stdout, stderr } = spawnSync(program, [...args, ...more], {
+      encoding: "utf8",
+      cwd: projectRoot,
+    });
+    return { code: status, signal, stdout, stderr };
+  };
+  const doctor = run([mp, "doctor"]);
+  assert.equal(doctor.code, 0, doctor.stderr);
+  assert.match(doctor.stdout, /names in \/dev\/shm +cannot be made \(EROFS\).*\n +do this: +mount a tmpfs/);
+  const { stdout, stderr } = run([
+    "--input-type=module",
+    "-e",
+    `import { Process, Queue, SharedMemory } from "node-multiprocessing";
+const queue = new Queue();
+const child = new Process({ target: () => queue.put(5) });
+await child.start();
+console.log(await queue.get());
+await child.join();
+try { SharedMemory.create({ size: 100 }); } catch (error) { console.log(error.code, error.message.includes("do this:")); }`,
+  ]);
+  assert.deepEqual([stdout, stderr], ["5\nERR_MP_INVALID_STATE true\n", ""]);
 });
 
 test("it clears the names of families that have ended, and no others", async () => {

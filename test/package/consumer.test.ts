@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -173,6 +174,19 @@ test("the addon that came with it is the one that is used, by the fork server to
   const doctor = await startNode([join(installed, "dist", "entry", "mp-main.js"), "doctor"], { env: environment })
     .ended;
   assert.match(doctor.stdout, /native addon +.*native\/prebuilt\//);
+});
+
+test("where the package has no addon for the machine, mp doctor says what a user of the package can do", async (t) => {
+  const [native, away] = [join(installed, "native"), join(folder, "away")];
+  if (!existsSync(native)) return t.skip("no prebuilt addon: no compiler here");
+  renameSync(native, away);
+  try {
+    const { stdout } = await startNode([join(installed, "dist", "entry", "mp-main.js"), "doctor"]).ended;
+    assert.match(stdout, /missing: the package has none for linux-\w+-\w+\n +do this: .*npm pack/);
+    assert.match(stdout, /start method spawn +can be used; chosen by default/);
+  } finally {
+    renameSync(away, native);
+  }
 });
 
 test("importing it starts nothing, and prints nothing", async () => {
