@@ -94,7 +94,7 @@ export class Connection<T = unknown> {
   /**
    * Sends a copy of a value. When it resolves, the value outlives this process.
    *
-   * Waits while the pipe is full (256 KiB; larger messages have memory of their own).
+   * Waits while the pipe is full (512 KiB; larger messages have memory of their own).
    *
    * @throws {UnserializableError} when something in it cannot be copied
    * @throws {BrokenPipeError} when the other end is closed or its holder has ended

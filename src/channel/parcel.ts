@@ -15,8 +15,11 @@ import { fetchBytes, putBytes, type Put } from "./large-buffers.ts";
 import { bodyOf, holdList, letGoList, makeList, weightOf, type Body, type List } from "./lists.ts";
 import type { Window } from "./window.ts";
 
-/** A larger message goes into a range of its own, which the receiver reads where it lies. Arbitrary. */
-const largestInline = 64 * 1024;
+/**
+ * A larger message goes into a range of its own, which the receiver reads where it lies. A little more than the largest
+ * buffer that has no range of its own (`wire/encode-builtin.ts`), so that one such fits in.
+ */
+const largestInline = 100 * 1024;
 
 /** A message that is ready to be published. */
 export interface Parcel {

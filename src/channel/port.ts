@@ -40,7 +40,7 @@ const word = {
   windows: 16,
 } as const;
 /** Messages on their way in one direction, in bytes; larger ones have memory of their own. Arbitrary. */
-const directionBytes = 256 * 1024;
+const directionBytes = 512 * 1024;
 const pipeBytes = (word.windows + 2 * windowWords) * 4;
 const token = { pipe: 1, side: 2 } as const;
 const tokenBytes = 64;

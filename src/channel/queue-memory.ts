@@ -180,6 +180,39 @@ export class QueueMemory {
     return taken;
   }
 
+  /** Changes with each put and each take. */
+  get activity(): number {
+    return (2 * this.#window.written - this.count) | 0;
+  }
+
+  /** Whether it has more memory in use than it keeps when it is idle. */
+  get isUntidy(): boolean {
+    return this.#window.isUntidy;
+  }
+
+  /** Gives back memory that is in use for nothing; others go on in between. */
+  tidy(): void {
+    const words = this.#words;
+    const [putLock, getLock] = [this.#base + word.putLock, this.#base + word.getLock];
+    for (let until = Infinity; until > 0;) {
+      const writing = enter(words, putLock);
+      if (writing === "busy") return;
+      try {
+        if (writing === "after a death") this.#window.mendWriter();
+        const reading = enter(words, getLock);
+        if (reading === "busy") return;
+        try {
+          if (reading === "after a death") this.#window.mendReader();
+          until = this.#window.tidy(until);
+        } finally {
+          leave(words, getLock);
+        }
+      } finally {
+        leave(words, putLock);
+      }
+    }
+  }
+
   /** Closed, and nothing left: in this order, since nothing is put after it was closed. */
   #whyEmpty(): Refusal {
     return this.closed && this.count === 0 ? "closed" : "empty";

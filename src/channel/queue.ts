@@ -17,6 +17,7 @@ import type { SyncWaitOptions } from "../sync/acquirable.ts";
 import { registerShared } from "../sync/shared-kind.ts";
 import { waitFor, waitForSync, wake } from "../sync/wait-queue.ts";
 import { EndOfChannelError, QueueEmptyError, QueueFullError } from "./errors.ts";
+import { lookAtIdleQueues, tidyWhenIdle } from "./idle-queues.ts";
 import { Line } from "./line.ts";
 import {
   discard,
@@ -112,7 +113,7 @@ export class Queue<T = unknown> {
       return orDiscard(parcel, () => {
         if (this.#putting.isEmpty && this.#putSoon(call, parcel, limits.timeoutMs)) return ready(undefined);
         keepParcel(parcel);
-        const attempt = (): true | undefined => this.#putAfterWaiting(call, parcel);
+        const attempt = (thorough: boolean): true | undefined => this.#putAfterWaiting(call, parcel, thorough);
         return this.#putting.wait(this.memory.putSpot, attempt, limits, call).then(noop, (error: unknown) => {
           discard(parcel);
           throw error;
@@ -131,7 +132,8 @@ export class Queue<T = unknown> {
     orDiscard(parcel, () => {
       if (this.#putSoon(call, parcel, timeoutMs)) return;
       keepParcel(parcel);
-      waitForSync(this.memory.putSpot, () => this.#putAfterWaiting(call, parcel), timeoutMs, call);
+      const attempt = (thorough: boolean): true | undefined => this.#putAfterWaiting(call, parcel, thorough);
+      waitForSync(this.memory.putSpot, attempt, timeoutMs, call);
     });
   }
 
@@ -146,9 +148,8 @@ export class Queue<T = unknown> {
     const call = `${this.kindName}.tryPut()`;
     const parcel = pack(value);
     return orDiscard(parcel, () => {
-      const result = this.memory.put(parcel);
+      const result = this.#putIfPossible(call, parcel);
       if (result === "put") return true;
-      if (result === "closed") throw this.#closedError(call);
       discard(parcel);
       return false;
     });
@@ -177,7 +178,7 @@ export class Queue<T = unknown> {
         const taken = this.#takeSoon(call, limits.timeoutMs);
         if (taken !== undefined) return ready(opened(taken) as T);
       }
-      const attempt = (): Taken | undefined => this.#takeAfterWaiting(call);
+      const attempt = (thorough: boolean): Taken | undefined => this.#takeAfterWaiting(call, thorough);
       return this.#getting.wait(this.memory.getSpot, attempt, limits, call).then((taken) => opened(taken) as T);
     } catch (error) {
       return Promise.reject(error as Error);
@@ -190,7 +191,8 @@ export class Queue<T = unknown> {
     const timeoutMs = checkSyncWaitOptions(call, options);
     let taken = this.#takeSoon(call, timeoutMs);
     if (taken === undefined) {
-      taken = waitForSync(this.memory.getSpot, () => this.#takeAfterWaiting(call), timeoutMs, call);
+      const attempt = (thorough: boolean): Taken | undefined => this.#takeAfterWaiting(call, thorough);
+      taken = waitForSync(this.memory.getSpot, attempt, timeoutMs, call);
     }
     return unpackSync(taken) as T;
   }
@@ -295,13 +297,20 @@ export class Queue<T = unknown> {
   /** True, or not yet. */
   #put(call: string, parcel: Parcel): true | undefined {
     const { memory } = this;
-    const result = memory.put(parcel);
+    const result = this.#putIfPossible(call, parcel);
     if (result === "put") return true;
-    if (result === "closed") throw this.#closedError(call);
     if (result === "too large" || (memory.maxSize <= 0 && result !== "busy")) {
       throw fullError(call, memory.maxSize, memory.maxBytes, parcel.sizeBytes);
     }
     return undefined;
+  }
+
+  #putIfPossible(call: string, parcel: Parcel): "put" | Refusal {
+    const { memory } = this;
+    const result = memory.put(parcel);
+    if (result === "closed") throw this.#closedError(call);
+    if (memory.isUntidy) tidyWhenIdle(this, memory);
+    return result;
   }
 
   #putSoon(call: string, parcel: Parcel, timeoutMs: number | undefined): true | undefined {
@@ -316,15 +325,20 @@ export class Queue<T = unknown> {
   }
 
   /** One who waited was woken for the room of one item: where there is more, the next one is woken. */
-  #putAfterWaiting(call: string, parcel: Parcel): true | undefined {
+  #putAfterWaiting(call: string, parcel: Parcel, thorough: boolean): true | undefined {
+    if (thorough) lookAtIdleQueues();
     const put = this.#put(call, parcel);
     if (put && !this.memory.isFull) wake(this.memory.putSpot);
     return put;
   }
 
   #take(call: string): Taken | undefined {
-    const taken = this.memory.take();
-    if (typeof taken !== "string") return taken;
+    const { memory } = this;
+    const taken = memory.take();
+    if (typeof taken !== "string") {
+      if (memory.isUntidy) tidyWhenIdle(this, memory);
+      return taken;
+    }
     if (taken === ("closed" satisfies Refusal)) {
       throw new EndOfChannelError(
         `${call}: the queue is closed, and nothing is left in it\n` +
@@ -334,7 +348,8 @@ export class Queue<T = unknown> {
     return undefined;
   }
 
-  #takeAfterWaiting(call: string): Taken | undefined {
+  #takeAfterWaiting(call: string, thorough: boolean): Taken | undefined {
+    if (thorough) lookAtIdleQueues();
     const taken = this.#take(call);
     if (taken !== undefined && this.memory.count > 0) wake(this.memory.getSpot);
     return taken;

@@ -9,7 +9,7 @@
  * and waking, what a message is (`parcel.ts`).
  *
  *   [ read .......... | to be read .......... | free ... ]     grows to the right as long as the reader stays behind;
- *   0       soft      ^ head                  ^ tail     size  beyond `soft` it begins at 0 again as soon as there is room
+ *   0       soft      ^ head                  ^ tail     size  begins at 0 again once as much is free there as is in use
  *
  *   three pieces at most, in the order of reading:   1 [head, jump)   2 [0, jump)   3 [behind 1, tail)
  *
@@ -18,6 +18,7 @@
  */
 import { clearPart, mapPart, releaseMessage, retainForMessage } from "../memory/arena.ts";
 import { family } from "../memory/family.ts";
+import { pageBytes } from "../memory/layout.ts";
 import { ticketOf } from "./lists.ts";
 
 /** Words of control that a window needs, from a multiple of 16 on (a line of the processor's cache for each side). */
@@ -31,19 +32,30 @@ const w = { tail: 0, start: 1, jump: 2, charged: 3 } as const;
 /** The reader's: where it is, the sum of charges, who took the last message, and how many that one has taken in all. */
 const r = { head: 0, charged: 1, taker: 2, takerCount: 3 } as const;
 const floorWord = reader + 11;
+/** How far the writer has come since `tidy()` last gave back what is not in use. */
+const highestWord = writer + 11;
 /** A message with a list that is about to be written, or taken: the list, its ticket, the count at that time. */
 const journal = { list: 12, ticket: 13, count: 14 } as const;
 
 /** Memory is given back in such pieces. Measured: to give back 256 KiB costs 15 µs. */
 const chunkBytes = 256 * 1024;
 /**
- * So much stays in use for good: to give a page back and to touch a new one costs both sides 2 to 6 µs together, measured,
- * several times what copying it costs. As much as 1,000 messages of 4 KiB; arbitrary otherwise.
+ * So much stays in use until `tidy()`: to give a page back and to touch a new one costs both sides 2 to 6 µs together,
+ * measured, several times what copying it costs. As much as 2,000 messages of 32 KiB; arbitrary otherwise.
  */
-const mostSoftBytes = 4 * 2 ** 20;
+const mostSoftBytes = 64 * 2 ** 20;
+/** So much stays in use for good. As much as 1,000 messages of 4 KiB; arbitrary otherwise. */
+const leastSoftBytes = 4 * 2 ** 20;
+/**
+ * The writer does not begin at 0 again before: a reader that keeps up reads what the processor's cache still has.
+ * Arbitrary: less than most caches have.
+ */
+const leastRoundBytes = 256 * 1024;
 /** Mapped at the first need, and how much more each time it is not enough. Arbitrary. */
 const firstMapBytes = 2 ** 20;
 const mapFactor = 8;
+/** How much `tidy()` looks through at a time: others wait meanwhile. */
+const tidyBytes = 2 ** 20;
 const headBytes = 4;
 const listBytes = 4;
 const jumpBytes = 8;
@@ -77,7 +89,7 @@ export class Window {
   /**
    * @param words and `control`: where its words of control begin
    * @param handle of the range that has its memory: `size` bytes from `offset` on, both in whole pages
-   * @param soft of which so many stay in use for good; the same for all who use the window
+   * @param soft of which so many stay in use until `tidy()`; the same for all who use the window
    */
   constructor(
     words: Int32Array,
@@ -211,6 +223,7 @@ export class Window {
     words[next + w.start] = start;
     words[next + w.jump] = jump;
     words[next + w.charged] = (words[now + w.charged]! + charge) | 0;
+    if (at + needed > words[control + highestWord]!) words[control + highestWord] = at + needed;
     Atomics.store(words, control + writer, (count + 1) | 0);
     if (list !== 0) Atomics.store(words, control + writer + journal.list, 0);
     return true;
@@ -231,7 +244,8 @@ export class Window {
     }
     if (head >= start && head <= tail) {
       // The reader is in the same piece: all below it is free.
-      if (tail >= this.#soft && below >= room) return 0;
+      const enough = tail >= this.#soft ? room : Math.max(room, tail - head);
+      if (tail >= leastRoundBytes && below >= enough) return 0;
       if (tail + room <= this.#size) return tail;
       return below >= room ? 0 : -1;
     }
@@ -308,6 +322,45 @@ export class Window {
     if (until <= floor) return;
     clearPart(this.#handle, this.#offset + floor, until - floor);
     Atomics.store(words, word, until);
+  }
+
+  /** Whether more is in use than stays so for good. */
+  get isUntidy(): boolean {
+    return Atomics.load(this.#words, this.#control + highestWord) > leastSoftBytes;
+  }
+
+  /** Gives back what is free in a piece below `until`; nobody may write or read. Returns where to go on, or 0. */
+  tidy(until: number): number {
+    const words = this.#words;
+    const word = this.#control + highestWord;
+    const top = Math.min(until, this.#soft, (words[word]! + pageBytes - 1) & ~(pageBytes - 1));
+    const from = Math.max(leastSoftBytes, (top - 1) & ~(tidyBytes - 1));
+    const used = this.#used();
+    let free = from;
+    for (const [start, end] of [...used, [top, top] as const]) {
+      const first = (free + pageBytes - 1) & ~(pageBytes - 1);
+      const last = Math.min(start, top) & ~(pageBytes - 1);
+      if (first < last) clearPart(this.#handle, this.#offset + first, last - first);
+      free = Math.max(free, end);
+    }
+    if (from > leastSoftBytes) return from;
+    Atomics.store(words, word, used.at(-1)![1]); // What is still to be read is looked at again later.
+    return 0;
+  }
+
+  /** Where something is to be read, or says where to go on. From the lowest to the highest. */
+  #used(): (readonly [start: number, end: number])[] {
+    const words = this.#words;
+    const control = this.#control;
+    const now = control + state(writer, words[control + writer]!);
+    const head = words[control + state(reader, words[control + reader]!) + r.head]!;
+    const start = words[now + w.start]!;
+    const end = words[now + w.tail]! + jumpBytes;
+    const jump = words[now + w.jump]! + jumpBytes;
+    if (head >= start && head < end) return [[head, end]];
+    const last = [start, end] as const;
+    // Where there are three pieces nobody knows the second one's end: all below the third is taken to be used.
+    return start === 0 ? [last, [head, jump]] : [[0, jump], last];
   }
 
   #note(side: number, count: number, list: number): void {

@@ -46,7 +46,7 @@ export interface WorkerOwner {
   ended(worker: Worker, status: ExitStatus, cause: unknown): void;
 }
 
-/** So many bytes are sent before more are added: what is larger than 64 KiB costs memory of its own. Arbitrary. */
+/** So many bytes are sent before more are added: what is larger than 100 KiB costs memory of its own. Arbitrary. */
 const worthSending = 16_384;
 /** A worker that has nothing to do and does not end when asked to is killed. Arbitrary. */
 const stopGraceMs = 5000;

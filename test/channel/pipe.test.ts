@@ -24,7 +24,7 @@ describe("Pipe", () => {
 
   test("messages of any size from nothing to 64 MiB arrive whole", async () => {
     const [a, b] = Pipe();
-    for (const size of [0, 1, 7, 8, 9, 4095, 65_535, 65_536, 65_537, 300_000, mib, 64 * mib]) {
+    for (const size of [0, 1, 7, 8, 9, 4095, 65_535, 65_536, 65_537, 98_303, 98_304, 102_400, 300_000, mib, 64 * mib]) {
       const bytes = new Uint8Array(size).fill(size % 251);
       await a.sendBytes(bytes);
       assert.equal(Buffer.compare(await b.recvBytes(), bytes), 0);

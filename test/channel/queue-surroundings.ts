@@ -154,6 +154,7 @@ export class Kernel {
       },
       line: { Line: class {} },
       spin: { Spinner: Seldom },
+      "idle-queues": { lookAtIdleQueues: nothing, tidyWhenIdle: nothing },
       parcel: parcels,
     };
   }

@@ -69,6 +69,30 @@ forEachStartMethod(({ Process }) => {
     assert.equal(all.flat().length, 8000);
   });
 
+  test("memory goes back while the only consumer blocks, and its producer has ended", bounded, async () => {
+    const [queue, answers] = [new Queue<Uint8Array>(), new Queue<number>()];
+    const before = usedBytes();
+    const produce = async (into: typeof queue): Promise<void> => {
+      for (let i = 0; i < 2000; i++) await into.put(new Uint8Array(20_000).fill(i));
+    };
+    const producer = await new Process({ target: produce, args: [queue] }).start();
+    await producer.join();
+    assert.ok(usedBytes() - before > 35 * mib);
+    const consume = (from: typeof queue, into: typeof answers): void => {
+      let sum = 0;
+      for (let i = 0; i < 2000; i++) sum += from.getSync()[0]!;
+      into.putSync(sum);
+      from.getSync();
+    };
+    const consumer = await new Process({ target: consume, args: [queue, answers] }).start();
+    let sum = 0;
+    for (let i = 0; i < 2000; i++) sum += i & 0xff;
+    assert.equal(await answers.get(), sum);
+    await comesBackTo(before, 6 * mib);
+    await queue.put(new Uint8Array(1));
+    await consumer.join();
+  });
+
   test("items survive who put them, and unread ones keep nobody from ending", bounded, async () => {
     const queue = new Queue<unknown>();
     const target = async (into: Queue<unknown>): Promise<void> => {

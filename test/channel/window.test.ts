@@ -6,6 +6,7 @@ import { makeList } from "#src/channel/lists.js";
 import { Window, windowWords } from "#src/channel/window.js";
 import { holders } from "#src/memory/arena.js";
 import { hold, letGo } from "#src/memory/holdings.js";
+import { usedBytes } from "../support/memory.ts";
 
 /** Little, so that messages soon lie beyond it. */
 const softBytes = 256 * 1024;
@@ -41,13 +42,16 @@ class Memory {
   readonly #range: ReturnType<typeof hold>;
   readonly #sizeBytes: number;
 
-  constructor(sizeBytes: number) {
+  readonly #softBytes: number;
+
+  constructor(sizeBytes: number, soft = softBytes) {
     this.#range = hold(sizeBytes);
     this.#sizeBytes = sizeBytes;
+    this.#softBytes = soft;
   }
 
   window(): Window {
-    return new Window(this.#words, 0, this.#range.handle, 0, this.#sizeBytes, softBytes);
+    return new Window(this.#words, 0, this.#range.handle, 0, this.#sizeBytes, this.#softBytes);
   }
 
   end(): void {
@@ -75,6 +79,61 @@ function taken(memory: Memory): Uint8Array | undefined {
 }
 
 describe("window", () => {
+  test(
+    "tidying at any moment takes nothing of what is to be read, and leaves no more than that",
+    { timeout: 60_000 },
+    () => {
+      const least = 4 * 2 ** 20;
+      const sizeBytes = 32 * 2 ** 20;
+      const action = fc.oneof(
+        {
+          weight: 5,
+          arbitrary: fc.record({
+            write: fc.integer({ min: 1, max: 60 }),
+            length: fc.integer({ min: 4, max: 200_000 }),
+          }),
+        },
+        { weight: 4, arbitrary: fc.record({ read: fc.integer({ min: 1, max: 80 }) }) },
+        { weight: 2, arbitrary: fc.constant({ tidy: true }) },
+      );
+      fc.assert(
+        fc.property(fc.array(action, { maxLength: 40 }), (actions) => {
+          const memory = new Memory(sizeBytes, sizeBytes);
+          const before = usedBytes();
+          const lengths: number[] = [];
+          let first = 0;
+          let next = 0;
+          const read = (): void => {
+            const bytes = taken(memory)!;
+            assert.ok(bytes.length === lengths.shift() && numberOf(bytes) === first);
+            assert.ok(bytes.length < 9 || (bytes[4] === (first & 0xff) && bytes.at(-1) === (first & 0xff)));
+            first++;
+          };
+          const tidy = (): void => {
+            for (let until = Infinity; until > 0;) until = memory.window().tidy(until);
+            const left = lengths.reduce((sum, length) => sum + length, 0);
+            if (left === 0) assert.ok(usedBytes() - before <= least + 2 ** 16, String(usedBytes() - before));
+          };
+          for (const each of actions) {
+            if ("tidy" in each) tidy();
+            else if ("read" in each) for (let n = 0; n < each.read && lengths.length > 0; n++) read();
+            else {
+              for (let n = 0; n < each.write; n++) {
+                if (!memory.window().write(0, message(next, each.length), 1)) break;
+                lengths.push(each.length);
+                next++;
+              }
+            }
+          }
+          while (lengths.length > 0) read();
+          tidy();
+          memory.end();
+        }),
+        { numRuns: 40 },
+      );
+    },
+  );
+
   for (const sizeBytes of [softBytes, 8 * softBytes]) {
     test(`what is written is read, in order and whole, whatever the sizes (${sizeBytes >> 10} KiB)`, () => {
       const step = fc.record({
