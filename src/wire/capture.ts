@@ -208,16 +208,18 @@ function dissect(
   const file = scriptUrl(inspected.scriptId);
   if (file.startsWith("node:")) return internal(subject);
   const form = sourceForm(text);
+  const { line: ownLine, column: ownColumn } = inspected;
+  const where = (): string => `the function ${describePlace(subject, { file, line: ownLine, column: ownColumn })}`;
   if (form === undefined && /\bnew\s*\.\s*target\b/.test(text)) {
     return {
-      subject: `the function ${subject.name || "without a name"}`,
+      subject: where(),
       why: "it uses the new.target around it",
       remedy: "put new.target into a const, and use that",
     };
   }
   if (form === undefined) {
     return {
-      subject: `the function ${subject.name || "without a name"}`,
+      subject: where(),
       why: "its text is no JavaScript that can be read",
       remedy: "move it to a module of its own and export it",
     };

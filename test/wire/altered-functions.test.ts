@@ -2,16 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runInThisContext } from "node:vm";
-import { Process } from "#src/index.js";
-
-/** What the function answers in another process. */
-async function inChild<A extends unknown[], R>(target: (...args: A) => R, ...args: A): Promise<Awaited<R>> {
-  const child = new Process({ target: target as (...all: unknown[]) => R, args });
-  await child.start();
-  const result = await child.result;
-  await child.join();
-  return result as Awaited<R>;
-}
+import { inChild } from "../support/in-child.ts";
 
 test("a prototype that was put in the place of a function's own stays one object, with what inherits from it", async () => {
   const Parent = function () {} as unknown as new () => { hi(): string };

@@ -11,18 +11,10 @@ import { decodeSync, encode, decode } from "#src/wire/codec.js";
 import { projectRoot } from "../support/project.ts";
 import { afterwards, duringEvaluation, inCallbackDuringEvaluation } from "../modules/still-evaluating.ts";
 import byDefault, { bag } from "../modules/defaults.ts";
+import { inChild } from "../support/in-child.ts";
 
 /** They are not compiled. */
 const fromSources = createRequire(join(projectRoot, "test", "modules", "x.js"));
-
-/** What the function answers in another process. */
-async function inChild<A extends unknown[], R>(target: (...args: A) => R, ...args: A): Promise<Awaited<R>> {
-  const child = new Process({ target: target as (...all: unknown[]) => R, args });
-  await child.start();
-  const result = await child.result;
-  await child.join();
-  return result as Awaited<R>;
-}
 
 /** As a plain call, without an object. */
 const bare = (f: () => unknown): string => {

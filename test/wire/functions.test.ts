@@ -3,24 +3,15 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import * as path from "node:path";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import fc from "fast-check";
 import { Process } from "#src/index.js";
 import byDefault, { arrow, Exported, handOut, renamed, settings, twice } from "../modules/exports.ts";
 import * as exportsOfModule from "../modules/exports.ts";
+import { inChild } from "../support/in-child.ts";
+import { leaveNothingBehind } from "../support/leaks.ts";
 
-/** What the function answers in another process. */
-async function inChild<A extends unknown[], R>(target: (...args: A) => R, ...args: A): Promise<Awaited<R>> {
-  const child = new Process({ target: target as (...all: unknown[]) => R, args });
-  await child.start();
-  const result = await child.result;
-  await child.join();
-  return result as Awaited<R>;
-}
-
-after(() => {
-  assert.equal(typeof process.pid, "number");
-});
+leaveNothingBehind();
 
 let count = 0;
 function increment(): number {
