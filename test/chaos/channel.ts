@@ -36,7 +36,6 @@ const at = {
   doubled: 1,
   order: 2,
   slow: 3,
-  begun: 4,
   ended: 5,
   consumers: 6,
   arrived: 7,
@@ -76,7 +75,6 @@ function isWhole({ producer, n, body }: Item): boolean {
 
 /** Only its producer, one after the other, writes these words; a put that a death left open stays open. */
 export async function produce({ words: { array: words }, queue }: Everything, producer: number): Promise<void> {
-  Atomics.add(words, at.begun, 1);
   let n = 0;
   while (n < mostItems && Atomics.load(words, wordOf(producer, n)) !== 0) n++;
   for (; n < mostItems; n++) {
@@ -100,19 +98,16 @@ function arrived(words: Int32Array, found: Item, last: number[]): void {
 }
 
 export async function consume({ words: { array: words }, queue }: Everything, blocking: boolean): Promise<void> {
-  Atomics.add(words, at.begun, 1);
   Atomics.add(words, at.consumers, 1);
   const last: number[] = [];
   for (;;) arrived(words, blocking ? queue.getSync() : await queue.get(), last);
 }
 
 export async function giveJobs({ words: { array: words }, jobs }: Everything): Promise<void> {
-  Atomics.add(words, at.begun, 1);
   for (let n = 0; ; n++) await inTime(words, () => jobs.put(n, { timeoutMs: longestWaitMs }));
 }
 
 export async function doJobs({ words: { array: words }, jobs }: Everything): Promise<void> {
-  Atomics.add(words, at.begun, 1);
   for (let n = 0; ; n++) {
     await jobs.get();
     if (n % 10 === 0) await after(0);
@@ -123,7 +118,6 @@ export async function doJobs({ words: { array: words }, jobs }: Everything): Pro
 
 /** Makes pipes, puts one end into a queue, and sends large messages until the other side has gone. */
 export async function sendLarge({ words: { array: words }, ends }: Everything): Promise<void> {
-  Atomics.add(words, at.begun, 1);
   for (;;) {
     const [here, there] = Pipe();
     await inTime(words, () => ends.put(there, { timeoutMs: longestWaitMs }));
@@ -139,7 +133,6 @@ export async function sendLarge({ words: { array: words }, ends }: Everything): 
 }
 
 export async function receiveLarge({ words: { array: words }, ends }: Everything): Promise<void> {
-  Atomics.add(words, at.begun, 1);
   for (;;) {
     const end = await ends.get();
     await untilItEnds(words, async () => {
@@ -154,7 +147,6 @@ export async function receiveLarge({ words: { array: words }, ends }: Everything
 }
 
 export async function putLarge({ words: { array: words }, large }: Everything): Promise<void> {
-  Atomics.add(words, at.begun, 1);
   for (let n = 1; ; n++) {
     const message = new Uint8Array(largeBytes).fill(n);
     await inTime(words, () => large.put(message, { timeoutMs: longestWaitMs }));
@@ -162,7 +154,6 @@ export async function putLarge({ words: { array: words }, large }: Everything): 
 }
 
 export async function getLarge({ words: { array: words }, large }: Everything): Promise<void> {
-  Atomics.add(words, at.begun, 1);
   for (;;) {
     const message = await large.get();
     largeArrived(words, message, message[0]!, at.gotten);
@@ -230,7 +221,7 @@ async function storm(
   const problems: string[] = [];
   let own = 0;
   /** The parent is a producer, too, that nobody kills. */
-  const between = async (): Promise<void> => {
+  const putOne = async (): Promise<void> => {
     const n = own++;
     Atomics.or(words, wordOf(producers, n), item.begun);
     try {
@@ -240,7 +231,9 @@ async function storm(
     } catch (error) {
       problems.push(`the parent's put: ${String(error)}`);
     }
-    // Now and then a large message gets the time that it takes.
+  };
+  /** Now and then a large message gets the time that it takes. */
+  const giveTime = async (): Promise<void> => {
     const before = words[at.sent]! + words[at.gotten]!;
     const until = performance.now() + (random() < 0.15 ? 1000 : 0);
     while (words[at.sent]! + words[at.gotten]! === before && performance.now() < until) await after(5);
@@ -260,17 +253,13 @@ async function storm(
   });
   const roles = Array.from({ length: producers }, (_, producer) => role(produce, producer));
   roles.push(role(consume, true), role(consume, false), role(consume, false));
-  roles.push(role(giveJobs), role(doJobs), role(doJobs), role(sendLarge), role(receiveLarge));
-  roles.push(role(putLarge), role(getLarge));
-  const kills = await killAndReplace(roles, {
-    random,
-    seconds,
-    method,
-    file: import.meta.url,
-    between,
-    afterwards,
-    begun: () => words[at.begun]!,
-  });
+  roles.push(role(giveJobs), role(doJobs), role(doJobs));
+  const ofLarge = [role(sendLarge), role(receiveLarge), role(putLarge), role(getLarge)];
+  const casts = [
+    { roles, between: putOne },
+    { roles: ofLarge, between: giveTime },
+  ];
+  const kills = await killAndReplace(casts, { seed, seconds, method, file: import.meta.url, afterwards });
 
   await drain(all, problems);
   for (const each of [queue, jobs, ends, large]) {

@@ -10,20 +10,28 @@ import {
   BrokenBarrierError,
   Condition,
   Event,
+  getContext,
   Lock,
   RLock,
   TimeoutError,
   type Guard,
   type StartMethod,
+  type WaitOptions,
 } from "#src/index.js";
 import { holders } from "#src/memory/arena.js";
 import { handleOf } from "#src/memory/holdings.js";
 import { lookAfter, ownId } from "#src/memory/participants.js";
 import { joinSharedWords, makeSharedWords } from "../support/shared-words.ts";
-import { killAndReplace, pause, randomNumbers, type Role, type StormReport } from "./storm.ts";
+import { killAndReplace, pause, raise, type Role, type StormReport } from "./storm.ts";
 
-/** No survivor may wait longer on the dead. */
+/** No survivor may wait longer on the dead, but for what the machine took of it. */
 const longestWaitMs = 1000;
+/** And not even a busy machine is to blame for more. Arbitrary. */
+const longestWaitEverMs = 10_000;
+/** For a party that has been killed before it came the others wait until its replacement comes. Arbitrary. */
+const longestStartMs = 5000;
+/** Of who measures what the machine takes. Arbitrary. */
+const sleepMs = 5;
 /** Long enough for the last replacements to begin with their work on a machine that is busy. Arbitrary. */
 const peaceMs = 10_000;
 /** Arbitrary. */
@@ -38,12 +46,20 @@ const at = {
   items: 8,
   exclusion: 16,
   slow: 17,
+  /** Of the slowest wait of all, milliseconds; and of the one of which most is left without the machine's part. */
   slowest: 18,
-  begun: 19,
+  slowestNet: 19,
   passes: 20,
   events: 21,
+  /** By how much sleeps were too long, milliseconds: all together, and the worst. */
+  late: 22,
+  latest: 23,
   crowd: 32,
+  /** How often each worker, and the parent, has had what it waits for. */
+  turns: 48,
 } as const;
+
+const limits = { timeoutMs: longestWaitEverMs };
 
 interface Everything {
   readonly handle: number;
@@ -68,37 +84,61 @@ function region(words: Int32Array, first: number, guard: Guard): void {
   words[first] = 0;
 }
 
-function begin(handle: number): Int32Array {
+/**
+ * The control: waits for nobody, and notes how late it is all the same. A wait that took long because whoever was to go on
+ * had no processor is as long as these, of a process that could always go on.
+ */
+export async function measureTheMachine(handle: number): Promise<void> {
   const words = joinSharedWords(handle);
-  Atomics.add(words, at.begun, 1);
-  return words;
+  const nothing = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    const start = performance.now();
+    Atomics.wait(nothing, 0, 0, sleepMs);
+    const lateMs = Math.floor(performance.now() - start - sleepMs);
+    Atomics.add(words, at.late, lateMs);
+    raise(words, at.latest, lateMs);
+  }
 }
 
-/** Notes waits that were too long. A machine that is busy makes them longer: only those that somebody could have ended count. */
-async function timed<T>(words: Int32Array, wait: () => T | Promise<T>): Promise<T> {
+/** Notes waits that were too long, also those that fail, and that this worker has got on. */
+async function timed<T>(
+  words: Int32Array,
+  worker: number,
+  wait: () => T | Promise<T>,
+  mostMs = longestWaitMs,
+): Promise<T> {
   const start = performance.now();
-  const result = await wait();
-  const tookMs = Math.round(performance.now() - start);
-  if (tookMs > longestWaitMs) Atomics.add(words, at.slow, 1);
-  for (let most = words[at.slowest]!; tookMs > most; most = words[at.slowest]!) words[at.slowest] = tookMs;
-  return result;
+  const lateBefore = Atomics.load(words, at.late);
+  try {
+    const result = await wait();
+    Atomics.add(words, at.turns + worker, 1);
+    return result;
+  } finally {
+    const tookMs = Math.round(performance.now() - start);
+    const netMs = tookMs - (Atomics.load(words, at.late) - lateBefore);
+    if (netMs > mostMs || tookMs >= longestWaitEverMs) Atomics.add(words, at.slow, 1);
+    if (mostMs === longestWaitMs) {
+      raise(words, at.slowest, tookMs);
+      raise(words, at.slowestNet, netMs);
+    }
+  }
 }
 
-export async function fightForLock({ handle, lock }: Everything, blocking: boolean): Promise<void> {
-  const words = begin(handle);
+export async function fightForLock({ handle, lock }: Everything, blocking: boolean, worker: number): Promise<void> {
+  const words = joinSharedWords(handle);
   for (let n = 1; ; n++) {
     if (n % 2 === 0) await pause(blocking);
-    const guard = await timed(words, () => (blocking ? lock.acquireSync() : lock.acquire()));
+    const guard = await timed(words, worker, () => (blocking ? lock.acquireSync() : lock.acquire()));
     region(words, at.lock, guard);
     guard.release();
   }
 }
 
-export async function fightForRLock({ handle, rlock }: Everything, blocking: boolean): Promise<void> {
-  const words = begin(handle);
+export async function fightForRLock({ handle, rlock }: Everything, blocking: boolean, worker: number): Promise<void> {
+  const words = joinSharedWords(handle);
   for (let n = 1; ; n++) {
     if (n % 2 === 0) await pause(blocking);
-    const outer = await timed(words, () => (blocking ? rlock.acquireSync() : rlock.acquire()));
+    const outer = await timed(words, worker, () => (blocking ? rlock.acquireSync() : rlock.acquire()));
     const inner = rlock.acquireSync();
     region(words, at.rlock, outer);
     inner.release();
@@ -107,11 +147,15 @@ export async function fightForRLock({ handle, rlock }: Everything, blocking: boo
 }
 
 /** Never more living ones inside than there are permits: those that are inside note their ids. */
-export async function crowd({ handle, permits: semaphore }: Everything, blocking: boolean): Promise<void> {
-  const words = begin(handle);
+export async function crowd(
+  { handle, permits: semaphore }: Everything,
+  blocking: boolean,
+  worker: number,
+): Promise<void> {
+  const words = joinSharedWords(handle);
   for (let n = 1; ; n++) {
     if (n % 2 === 0) await pause(blocking);
-    const guard = await timed(words, () => (blocking ? semaphore.acquireSync() : semaphore.acquire()));
+    const guard = await timed(words, worker, () => (blocking ? semaphore.acquireSync() : semaphore.acquire()));
     let mine = at.crowd;
     while (Atomics.compareExchange(words, mine, 0, ownId()) !== 0) {
       const other = Atomics.load(words, mine);
@@ -129,8 +173,8 @@ export async function crowd({ handle, permits: semaphore }: Everything, blocking
   }
 }
 
-export async function consume({ handle, condition }: Everything, blocking: boolean): Promise<void> {
-  const words = begin(handle);
+export async function consume({ handle, condition }: Everything, blocking: boolean, worker: number): Promise<void> {
+  const words = joinSharedWords(handle);
   for (let n = 1; ; n++) {
     if (n % 2 === 0) await pause(blocking);
     const guard = blocking ? condition.acquireSync() : await condition.acquire();
@@ -142,30 +186,30 @@ export async function consume({ handle, condition }: Everything, blocking: boole
     // Whoever had the lock may have died before it took the item that it was notified of.
     if (guard.abandoned) condition.notifyAll();
     guard.release();
+    Atomics.add(words, at.turns + worker, 1);
   }
 }
 
-export async function pass({ handle, barrier }: Everything, blocking: boolean): Promise<void> {
-  const words = begin(handle);
+export async function pass({ handle, barrier }: Everything, blocking: boolean, worker: number): Promise<void> {
+  const words = joinSharedWords(handle);
   for (let n = 1; ; n++) {
     if (n % 2 === 0) await pause(blocking);
     try {
-      if (blocking) barrier.waitSync({ timeoutMs: 5 * longestWaitMs });
-      else await barrier.wait({ timeoutMs: 5 * longestWaitMs });
+      const wait = (): number | Promise<number> => (blocking ? barrier.waitSync(limits) : barrier.wait(limits));
+      await timed(words, worker, wait, longestStartMs);
       Atomics.add(words, at.passes, 1);
     } catch (error) {
-      if (error instanceof TimeoutError) Atomics.add(words, at.slow, 1);
-      else if (!(error instanceof BrokenBarrierError)) throw error;
+      if (!(error instanceof BrokenBarrierError || error instanceof TimeoutError)) throw error;
       if (barrier.broken) barrier.reset();
     }
   }
 }
 
-export async function listen({ handle, event }: Everything, blocking: boolean): Promise<void> {
-  const words = begin(handle);
+export async function listen({ handle, event }: Everything, blocking: boolean, worker: number): Promise<void> {
+  const words = joinSharedWords(handle);
   for (let n = 1; ; n++) {
     if (n % 2 === 0) await pause(blocking);
-    await timed(words, () => (blocking ? event.waitSync() : event.wait()));
+    await timed(words, worker, () => (blocking ? event.waitSync() : event.wait()));
     Atomics.add(words, at.events, 1);
     const until = performance.now() + 0.2;
     while (event.isSet() && performance.now() < until);
@@ -173,7 +217,6 @@ export async function listen({ handle, event }: Everything, blocking: boolean): 
 }
 
 export async function run(seed: number, seconds: number, method: StartMethod): Promise<StormReport> {
-  const random = randomNumbers(seed);
   const shared = makeSharedWords();
   const { words, handle } = shared;
   const all: Everything = {
@@ -188,14 +231,26 @@ export async function run(seed: number, seconds: number, method: StartMethod): P
   const { lock, rlock, permits: semaphore, condition, barrier, event } = all;
   const problems: string[] = [];
 
-  async function limited<T>(what: string, wait: (limits: { timeoutMs: number }) => Promise<T>): Promise<T | undefined> {
+  async function limited<T>(what: string, wait: (limits: WaitOptions) => Promise<T>): Promise<T | undefined> {
     try {
-      return await wait({ timeoutMs: longestWaitMs });
+      return await timed(words, everybody.length, () => wait(limits));
     } catch (error) {
       problems.push(`${what}: ${String(error)}`);
       return undefined;
     }
   }
+
+  type Work = (all: Everything, blocking: boolean, worker: number) => unknown;
+  const everybody: Role[] = [];
+  const role = (target: Work, blocking: boolean): Role => {
+    const made = { target: target as Role["target"], args: [all, blocking, everybody.length] };
+    everybody.push(made);
+    return made;
+  };
+  const holding = [fightForLock, fightForRLock, crowd].flatMap((each) => [role(each, true), role(each, false)]);
+  holding.push(role(crowd, true));
+  const waiting = [consume, listen].flatMap((each) => [role(each, true), role(each, false)]);
+  for (let party = 0; party < parties; party++) waiting.push(role(pass, party === 0));
 
   // All the time, so that who waits for longer has missed one: an Event has no holder that could be waited for.
   const pulses = setInterval(() => {
@@ -213,12 +268,11 @@ export async function run(seed: number, seconds: number, method: StartMethod): P
     guard.release();
   }
 
-  /** Left in peace, those who survived must get on: each of these counts something that is done again and again. */
+  /** Left in peace, each of those who survived must get on. */
   async function afterwards(): Promise<void> {
-    const counters = { lock: at.lock + 3, rlock: at.rlock + 3, barrier: at.passes, event: at.events };
-    const before = Object.values(counters).map((place) => words[place]!);
-    const stuck = (): string[] =>
-      Object.keys(counters).filter((_, n) => words[Object.values(counters)[n]!]! <= before[n]!);
+    const before = everybody.map((_, worker) => words[at.turns + worker]!);
+    const stuck = (): Role[] =>
+      everybody.filter((_, worker) => Atomics.load(words, at.turns + worker) === before[worker]);
     const deadline = Date.now() + peaceMs;
     while (stuck().length > 0 && Date.now() < deadline) {
       await between();
@@ -226,7 +280,7 @@ export async function run(seed: number, seconds: number, method: StartMethod): P
     }
     // What was left lying by those who died before they took it is taken first; then each item needs its one notification.
     const taken = async (): Promise<boolean> => {
-      const until = Date.now() + longestWaitMs;
+      const until = Date.now() + longestWaitEverMs;
       while (Atomics.load(words, at.items) > 0 && Date.now() < until) await pause(false);
       return words[at.items] === 0;
     };
@@ -239,25 +293,21 @@ export async function run(seed: number, seconds: number, method: StartMethod): P
       });
       if (!(await taken())) problems.push("a notification was lost");
     }
-    for (const what of stuck()) problems.push(`${peaceMs} ms after the last kill nobody has got on with the ${what}`);
+    for (const { target, args } of stuck()) {
+      problems.push(
+        `${peaceMs} ms after the last kill ${target.name}(${args[1] === true ? "blocking" : ""}) still waits`,
+      );
+    }
   }
 
-  const role = (target: (all: Everything, blocking: boolean) => unknown, blocking: boolean): Role => ({
-    target: target as Role["target"],
-    args: [all, blocking],
-  });
-  const roles = [fightForLock, fightForRLock, crowd, consume].flatMap((each) => [role(each, true), role(each, false)]);
-  roles.push(role(crowd, true), role(listen, true), role(listen, false));
-  for (let party = 0; party < parties; party++) roles.push(role(pass, party === 0));
-  const kills = await killAndReplace(roles, {
-    random,
-    seconds,
-    method,
-    file: import.meta.url,
-    between,
-    afterwards,
-    begun: () => words[at.begun]!,
-  });
+  const casts = [
+    { roles: holding, between: () => pause(false) },
+    { roles: waiting, between },
+  ];
+  const { Process: ItsProcess } = getContext(method);
+  const control = new ItsProcess({ target: measureTheMachine, args: [handle], daemon: true });
+  await control.start();
+  const kills = await killAndReplace(casts, { seed, seconds, method, file: import.meta.url, afterwards });
 
   clearInterval(pulses);
   // All are dead: nothing may be held, and nobody may wait.
@@ -277,14 +327,19 @@ export async function run(seed: number, seconds: number, method: StartMethod): P
     if (count !== 1) problems.push(`${String(each)} has ${count} holders at the end`);
   }
   if (words[at.exclusion]! > 0) problems.push(`mutual exclusion was violated ${words[at.exclusion]} times`);
-  if (words[at.slow]! > 0) problems.push(`${words[at.slow]} waits took longer than ${longestWaitMs} ms`);
+  if (words[at.slow]! > 0)
+    problems.push(`${words[at.slow]} waits took longer than ${longestWaitMs} ms, beside what the machine took`);
   const notes = {
     locked: words[at.lock + 3]!,
     relocked: words[at.rlock + 3]!,
     passes: words[at.passes]!,
     events: words[at.events]!,
     slowestWaitMs: words[at.slowest]!,
+    withoutTheMachinesPartMs: words[at.slowestNet]!,
+    latestSleepMs: words[at.latest]!,
   };
+  control.kill();
+  await control.join();
   shared.letGo();
   return { kills, problems, notes };
 }
