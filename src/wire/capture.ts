@@ -3,7 +3,7 @@
  *
  * Runs in: the process that sends.
  * Guarantees: what never changes (text, place, names) is found out once a function; values are read each time.
- * Leaves to others: how the pieces are written (`function-kind.ts`).
+ * Leaves to others: how the pieces are written (`by-value.ts`).
  */
 import { builtinModules, Module } from "node:module";
 import { isAssigned } from "./assigned-names.ts";

@@ -11,6 +11,7 @@
  *   - computed names of methods become the keys that they came to.
  */
 import type { SourceForm } from "./source-forms.ts";
+import { wellKnownSymbol } from "./symbols.ts";
 import { isNode, type AnyNode } from "./syntax.ts";
 
 export interface ClassSource {
@@ -95,7 +96,7 @@ export function classSource(form: SourceForm, subject: object, ownMark = ""): Cl
         const ways = `=${plantName(mark)}($=>{this.${name}=$},()=>this.${name});`;
         edits.push({ start: key.end, end: member.end, text: ways });
         privateStatics.push(name);
-      } else if (member["computed"] === true) return computedField();
+      } else if (member["computed"] === true && !isConstantKey(key)) return computedField();
       continue;
     }
     if (isPrivate) continue;
@@ -133,6 +134,15 @@ export function classSource(form: SourceForm, subject: object, ownMark = ""): Cl
       (name) => !Object.hasOwn((subject as { prototype: object }).prototype, name),
     ),
   };
+}
+
+/** What comes to the same wherever it is evaluated: `["a-b"]`, `[Symbol.toStringTag]`. */
+function isConstantKey(key: AnyNode): boolean {
+  if (key.type === "Literal") return true;
+  if (key.type === "TemplateLiteral") return (key["expressions"] as AnyNode[]).length === 0;
+  if (key.type !== "MemberExpression" || key["computed"] === true) return false;
+  const [object, property] = [key["object"] as AnyNode, key["property"] as AnyNode];
+  return object["name"] === "Symbol" && wellKnownSymbol(property["name"] as string) !== undefined;
 }
 
 function plainKey(key: AnyNode): string {

@@ -233,15 +233,14 @@ class Walk implements Surroundings {
     for (const parameter of parameters) declarePattern(parameter, inner);
     const body = node["body"] as AnyNode;
     const statements = body.type === "BlockStatement" ? (body["body"] as AnyNode[]) : [];
-    // With defaults, a body's `var` is invisible to the parameters; taking both as one scope only misses a name that a
-    // default takes from outside and the body declares again.
-    const defaults = new Scope(inner);
-    for (const statement of statements) declareVars(statement, defaults);
-    declareLexical(statements, defaults);
+    // A scope of its own: what the body declares is invisible to the parameters' defaults.
+    const within = new Scope(inner);
+    for (const statement of statements) declareVars(statement, within);
+    declareLexical(statements, within);
     for (const parameter of parameters) this.#pattern(parameter, inner);
     this.#statements(statements);
-    if (body.type === "BlockStatement") for (const statement of statements) this.visit(statement, defaults);
-    else this.visit(body, defaults);
+    if (body.type === "BlockStatement") for (const statement of statements) this.visit(statement, within);
+    else this.visit(body, within);
   }
 
   #class(node: AnyNode, scope: Scope): void {
@@ -303,7 +302,10 @@ function declareLexical(statements: readonly AnyNode[], scope: Scope): void {
   }
 }
 
-/** `var` anywhere below, but not in functions; and functions in blocks, which sloppy code sees outside of them. */
+/**
+ * `var` anywhere below, but not in functions. Functions in blocks, which sloppy code sees outside of them, are left out:
+ * their names then count as free, which does no harm, since the text declares them when it is evaluated.
+ */
 function declareVars(node: AnyNode, scope: Scope): void {
   if (node.type === "VariableDeclaration" && node["kind"] === "var") {
     for (const each of node["declarations"] as AnyNode[]) declarePattern(each["id"] as AnyNode, scope);

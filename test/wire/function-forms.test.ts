@@ -68,6 +68,28 @@ test("methods with computed names: the name is what it came to, and not computed
   assert.equal(times, 2);
 });
 
+test("fields with computed names cross where the name is written out, and are refused where it was computed", async () => {
+  class Named {
+    ["a-b"] = 1;
+    [`c`] = 2;
+    [Symbol.toStringTag] = "Named";
+    static [Symbol.iterator] = 3;
+  }
+  const answer = await inChild(() => [Object.entries(new Named()), String(new Named()), Named[Symbol.iterator]]);
+  const entries = [
+    ["a-b", 1],
+    ["c", 2],
+  ];
+  assert.deepEqual(answer, [entries, "[object Named]", 3]);
+  const again = async <T>(value: T): Promise<T> => (await decode(encode(value).bytes)) as T;
+  assert.equal(String(new (await again(await again(Named)))()), "[object Named]");
+  const key = `k${process.pid}`;
+  class Computed {
+    [key] = 1;
+  }
+  assert.throws(() => encode(Computed), { code: "ERR_MP_UNSERIALIZABLE", message: /field with a computed name/ });
+});
+
 test("private static fields have the values that they had; private methods and accessors stay", async () => {
   class Meter {
     static #count = 5;
