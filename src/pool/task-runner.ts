@@ -75,7 +75,8 @@ export class TaskRunner implements WorkerSide {
     this.stopped = new Promise((resolve) => {
       this.#onStopped = resolve;
     });
-    process.once("exit", () => this.#leave());
+    // Before this process gives up its place in shared memory, which was listened for earlier.
+    process.prependOnceListener("exit", () => this.#leave());
   }
 
   ready(): void {

@@ -75,6 +75,29 @@ forEachStartMethod((_context, method) => {
       );
     }));
 
+  test("what was done in the last millisecond before process.exit() is told, and not done again", () =>
+    withPool(1, {}, async (pool) => {
+      const { mkdtempSync, readFileSync, rmSync } = await import("node:fs");
+      const folder = mkdtempSync("/tmp/exits-");
+      const items = Array.from({ length: 1000 }, (_, n) => n);
+      const work = (n: number): number => {
+        const kept = globalThis as { ran?: number[] };
+        (kept.ran ??= []).push(n);
+        if (n === 900 || n === 999) {
+          process.getBuiltinModule("node:fs").writeFileSync(`${folder}/${n}`, kept.ran.join());
+          if (n === 900) process.exit(7);
+        }
+        return n;
+      };
+      const { indexes } = (await pool
+        .map(work, items, { chunkSize: items.length, onError: "collect" })
+        .catch((error: unknown) => error)) as { indexes: number[] };
+      assert.deepEqual(indexes, [900]);
+      const ran = ["900", "999"].flatMap((name) => readFileSync(`${folder}/${name}`, "utf8").split(",").map(Number));
+      assert.deepEqual(ran, items);
+      rmSync(folder, { recursive: true });
+    }));
+
   test("a worker that is killed while it sends a result of 50 MB costs that task alone", () =>
     withPool(1, {}, async (pool) => {
       const large = pool.submit(() => {
