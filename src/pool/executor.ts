@@ -7,7 +7,8 @@ import { invalidArgument } from "../base/errors.ts";
 import { checkBoolean, checkOptions } from "../base/options.ts";
 import type { Target } from "../process/process-options.ts";
 import { takeNearStack } from "../process/stacks.ts";
-import { Pool } from "./pool.ts";
+import { registerKind } from "../wire/kinds.ts";
+import { Pool, refusePool } from "./pool.ts";
 import type { PoolOptions } from "./pool-options.ts";
 import { checkItems, type Items } from "./task-input.ts";
 import type { Task } from "./task.ts";
@@ -31,7 +32,7 @@ export class ProcessPoolExecutor implements AsyncDisposable {
   readonly #pool: Pool;
 
   /**
-   * @param maxWorkers 1 or more. @default cpuCount()
+   * @param maxWorkers 1 to 4,095. @default cpuCount()
    * @throws {MultiprocessingError} ERR_MP_INVALID_ARGUMENT for an option that is unknown or of the wrong kind
    */
   constructor(maxWorkers?: number | null, options?: PoolOptions) {
@@ -124,3 +125,10 @@ async function* zipAsync(lists: readonly Items<unknown>[]): AsyncGenerator<reado
     for (const iterator of iterators) await iterator.return?.();
   }
 }
+
+registerKind({
+  name: "executor",
+  matches: (value): value is ProcessPoolExecutor => value instanceof ProcessPoolExecutor,
+  encode: (_executor, encoder) => refusePool("a ProcessPoolExecutor", encoder),
+  decode: (decoder) => decoder.malformed("a pool does not cross"),
+});

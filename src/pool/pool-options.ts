@@ -130,7 +130,7 @@ export function checkPoolOptions(call: string, processes: unknown, given: unknow
   checkString(call, "name", options["name"]);
   poolsMade++;
   return {
-    processes: processes === undefined || processes === null ? cpuCount() : checkCount(call, "processes", processes),
+    processes: processes === undefined || processes === null ? cpuCount() : checkWorkers(call, "processes", processes),
     initializer: initializer as Target | undefined,
     initArgs: [...((initArgs as unknown[] | undefined) ?? [])],
     maxTasksPerChild: orInfinity(options["maxTasksPerChild"], (value) => checkCount(call, "maxTasksPerChild", value)),
@@ -155,6 +155,16 @@ function orInfinity(value: unknown, check: (value: unknown) => number): number {
 export function checkCount(call: string, option: string, value: unknown, least = 1): number {
   if (typeof value === "number" && value >= least && (Number.isSafeInteger(value) || value === Infinity)) return value;
   throw invalidArgument(`${call}: ${option} must be a whole number, ${least} or more; received ${shown(value)}`);
+}
+
+/** Each takes a place in the family's memory, which has 4,095. */
+const mostWorkers = 4095;
+
+/** A number of workers. */
+export function checkWorkers(call: string, option: string, value: unknown): number {
+  const count = checkCount(call, option, value);
+  if (count <= mostWorkers) return count;
+  throw invalidArgument(`${call}: ${option} must be at most ${mostWorkers}; received ${shown(value)}`);
 }
 
 function checkPreload(call: string, preload: unknown): ServerSettings | undefined {

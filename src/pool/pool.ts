@@ -9,16 +9,16 @@ import { ClosedError, invalidArgument } from "../base/errors.ts";
 import { checkFunction, checkWaitOptions, shown, type WaitOptions } from "../base/options.ts";
 import type { Target } from "../process/process-options.ts";
 import { takeNearStack, type NearStack } from "../process/stacks.ts";
-import { registerKind } from "../wire/kinds.ts";
+import { registerKind, type Encoder } from "../wire/kinds.ts";
 import { chunkSize } from "./chunk-size.ts";
 import { Engine } from "./engine.ts";
 import type { JobSettings, MapJob } from "./map-job.ts";
 import { CollectingSink, StreamSink, type MapSink } from "./map-sinks.ts";
 import {
-  checkCount,
   checkMapOptions,
   checkPoolOptions,
   checkTaskOptions,
+  checkWorkers,
   type CallArguments,
   type CheckedMapOptions,
   type ImapOptions,
@@ -58,7 +58,7 @@ export class Pool implements AsyncDisposable {
   /**
    * Starts the workers, in the background.
    *
-   * @param processes how many workers; 1 or more. @default cpuCount()
+   * @param processes how many workers, 1 to 4,095. @default cpuCount()
    * @throws {MultiprocessingError} ERR_MP_INVALID_ARGUMENT for an option that is unknown or of the wrong kind;
    * ERR_MP_NOT_SUPPORTED where this machine lacks what an option needs
    * @throws {UnserializableError} when the initializer or its arguments cannot be copied
@@ -221,10 +221,10 @@ export class Pool implements AsyncDisposable {
   /**
    * Changes the number of workers; those that are too many end when their task is done.
    *
-   * @param size 1 or more
+   * @param size 1 to 4,095
    */
   resize(size: number): void {
-    checkCount("Pool.resize()", "size", size);
+    checkWorkers("Pool.resize()", "size", size);
     this.#engine.assertOpen("resize()");
     this.#engine.crew.resize(size);
   }
@@ -294,15 +294,15 @@ function automaticChunk(job: MapJob | undefined, workers: number): number {
   return chunkSize({ taskMs, remaining: undefined, workers, largest });
 }
 
+/** @internal */
+export function refusePool(subject: string, encoder: Encoder): void {
+  const remedy = "make a pool inside the function; workers may have pools of their own";
+  encoder.refuse({ subject, why: "its workers belong to this process", remedy });
+}
+
 registerKind({
   name: "pool",
   matches: (value): value is Pool => value instanceof Pool,
-  encode(_pool, encoder) {
-    encoder.refuse({
-      subject: "a Pool",
-      why: "its workers belong to this process",
-      remedy: "make a pool inside the function; workers may have pools of their own",
-    });
-  },
+  encode: (_pool, encoder) => refusePool("a Pool", encoder),
   decode: (decoder) => decoder.malformed("a pool does not cross"),
 });

@@ -36,8 +36,9 @@ export function inputOf(items: Items<unknown>, onMore: () => void, ahead: () => 
   if (items instanceof Set || items instanceof Map || ArrayBuffer.isView(items)) {
     return new ListInput([...(items as Iterable<unknown>)]);
   }
-  if (Symbol.asyncIterator in items) return new AsyncInput(items, onMore, ahead);
-  return new IteratorInput(items);
+  // A string is no object.
+  if (Symbol.asyncIterator in Object(items)) return new AsyncInput(items as AsyncIterable<unknown>, onMore, ahead);
+  return new IteratorInput(items as Iterable<unknown>);
 }
 
 class ListInput implements TaskInput {

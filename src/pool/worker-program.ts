@@ -4,6 +4,7 @@
  * Runs in: the worker, as the target of its Process.
  * Guarantees: the pool hears that it is ready, or why it is not; Ctrl-C at the terminal is the parent's business.
  */
+import { invalidArgument } from "../base/errors.ts";
 import { requireAddon } from "../host/addon.ts";
 import { resolvingFile } from "../process/fork-server-preload.ts";
 import type { ServerSettings } from "../process/fork-server-protocol.ts";
@@ -49,8 +50,18 @@ export async function runWorker(settings: WorkerSettings): Promise<void> {
 
 function ignoreTerminal(): void {}
 
+/** @throws {MultiprocessingError} ERR_MP_INVALID_ARGUMENT */
+function bindTo(cpus: readonly number[]): void {
+  try {
+    requireAddon().setAffinity(cpus);
+  } catch (cause) {
+    const received = cpus.join(", ");
+    throw invalidArgument(`new Pool(): affinity names no processor that a worker may use; received ${received}`, cause);
+  }
+}
+
 async function prepare({ cpus, preload, initializer }: WorkerSettings): Promise<unknown> {
-  if (cpus !== undefined) requireAddon().setAffinity(cpus);
+  if (cpus !== undefined) bindTo(cpus);
   if (preload === undefined && initializer === undefined) return undefined;
   setBootstrapping(true);
   let pair: unknown;

@@ -362,36 +362,3 @@ forEachStartMethod((_context, method) => {
     });
   });
 });
-
-test("options of the wrong kind are refused at the door, by name", async () => {
-  const refused = { code: "ERR_MP_INVALID_ARGUMENT" };
-  assert.throws(() => new Pool(0), refused);
-  assert.throws(() => new Pool(1.5), refused);
-  assert.throws(() => new Pool(1, { retries: -1 }), refused);
-  assert.throws(() => new Pool(1, { affinity: [] }), refused);
-  assert.throws(() => new Pool(1, { unknown: 1 } as never), refused);
-  const pool = new Pool(1);
-  await assert.rejects(pool.submit("no function" as unknown as () => void), refused);
-  await assert.rejects(
-    pool.submit(() => 1, 5 as never),
-    refused,
-  );
-  await assert.rejects(
-    pool.map(() => 1, 5 as never),
-    refused,
-  );
-  await assert.rejects(
-    pool.map(() => 1, [1], { chunkSize: 0 }),
-    refused,
-  );
-  await assert.rejects(pool.imap(() => 1, [1], { buffer: 0 }).next(), refused);
-  await assert.rejects(
-    pool.map(() => 1, [1], { buffer: 1 } as never),
-    refused,
-  );
-  await assert.rejects(
-    pool.submit(() => pool.size),
-    { code: "ERR_MP_UNSERIALIZABLE" },
-  );
-  await pool.terminate();
-});

@@ -138,6 +138,12 @@ test("an async input that ends, or throws, when all before it is done: at once, 
   }
 });
 
+test("a string, a Map and a typed array are their items", async () => {
+  assert.deepEqual(await pool.map((letter: string) => letter + letter, "äb"), ["ää", "bb"]);
+  assert.deepEqual(await pool.starmap((key: string, value: number) => key.repeat(value), new Map([["a", 2]])), ["aa"]);
+  assert.deepEqual(await pool.map((n: number) => n * 2, new Float32Array([1.5])), [3]);
+});
+
 test("what is no list of arguments, or no iterable, is refused with its place, and nothing waits", async () => {
   const refused = { code: "ERR_MP_INVALID_ARGUMENT" };
   const rows = [[1], 2] as [number][]; // As who has no types would.
