@@ -117,6 +117,7 @@ export class StreamSink implements MapSink, AsyncIterableIterator<unknown, undef
   /** Items whose results have been taken, or skipped. */
   #taken = 0;
   #bound = true;
+  #largestBuffer = 0;
   #end: { readonly error?: unknown; readonly failed: boolean } | undefined;
 
   constructor(options: StreamOptions) {
@@ -131,9 +132,14 @@ export class StreamSink implements MapSink, AsyncIterableIterator<unknown, undef
     return this.#bound ? this.#buffer() - (read - this.#taken) : Infinity;
   }
 
+  /**
+   * It never shrinks, though chunks do when tasks prove longer: behind a task that takes long lie chunks as large as they
+   * were, and where those alone filled it the other workers would stand still.
+   */
   #buffer(): number {
     const { buffer, chunk, workers } = this.#options;
-    return buffer ?? Math.min(largestBuffer, chunksInBuffer * workers() * chunk());
+    this.#largestBuffer = Math.max(this.#largestBuffer, chunksInBuffer * workers() * chunk());
+    return buffer ?? Math.min(largestBuffer, this.#largestBuffer);
   }
 
   /** So that the buffer holds chunks for all workers. */

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { chunkSize, chunksAhead, chunksTogether, smoothedMs } from "#src/pool/chunk-size.js";
 import { Histogram } from "#src/pool/histogram.js";
 import { InOrder } from "#src/pool/in-order.js";
+import { StreamSink } from "#src/pool/map-sinks.js";
 import { PriorityQueue } from "#src/pool/priority-queue.js";
 import { restartDelayMs, retryDelayMs } from "#src/pool/restart-policy.js";
 
@@ -151,6 +152,28 @@ test("a restart and a retry are delayed, more each time, and never for more than
     }),
   );
   assert.equal(restartDelayMs(1000), 1000);
+});
+
+test("what one held up worker has of a stream leaves room to the others, however chunks shrink afterwards", () => {
+  const sizes = fc.array(fc.integer({ min: 1, max: 1000 }), { minLength: 3, maxLength: 30 });
+  fc.assert(
+    fc.property(fc.integer({ min: 2, max: 8 }), sizes, (workers, chunks) => {
+      let chunk = 1;
+      const stream = { ordered: false, buffer: undefined, onRoom: () => {}, onReturn: () => {} };
+      const sink = new StreamSink({ ...stream, chunk: () => chunk, workers: () => workers });
+      let read = 0;
+      for (const [n, size] of chunks.entries()) {
+        chunk = Math.min(size, sink.largestChunk(workers));
+        const room = sink.room(read);
+        assert.ok(room > 0, `no room when ${read} items are read and the chunk is ${chunk}`);
+        const items = Array.from({ length: Math.min(chunk, room) }, () => n);
+        read += items.length;
+        if (n < sink.mostAhead) continue; // The one that is held up never answers.
+        sink.values(read - items.length, items);
+        for (const _ of items) void sink.next();
+      }
+    }),
+  );
 });
 
 test("percentiles are right to within an eighth", () => {
