@@ -30,7 +30,8 @@ export function setterOf(subject: object, form: SourceForm, name: string): Sette
   const known = setters.get(subject)?.get(name);
   if (known !== undefined) return known;
   if (!stopsAtItsStart(form)) return undefined;
-  const found = peek(subject as () => unknown, `v=>{${name}=v}`) as Setter | undefined;
+  const value = name === "v" ? "w" : "v";
+  const found = peek(subject as () => unknown, `${value}=>{${name}=${value}}`) as Setter | undefined;
   if (found === undefined) return undefined;
   const ofSubject = setters.get(subject) ?? new Map<string, Setter>();
   setters.set(subject, ofSubject.set(name, found));
@@ -117,15 +118,17 @@ function callStopped(
       post("Runtime.terminateExecution");
     },
   };
-  const here = `process.getBuiltinModule("node:inspector")[Symbol.for("${shelfName}")]`;
+  const path = `process.getBuiltinModule("node:inspector")[Symbol.for("${shelfName}")]`;
+  // Evaluated in the function's scope, which may have a `process` or `Symbol` of its own; where it threw, the body would run.
+  const here = `(()=>{}).constructor(${JSON.stringify(`return ${path}`)})()`;
   return withRemote(subject, (objectId) => {
     const { breakpointId } = post<{ breakpointId: string }>("Debugger.setBreakpointOnFunctionCall", {
       objectId,
-      condition: `(${here}.take(${expression}),false)`,
+      condition: `(${here}.take((()=>{try{return ${expression}}catch{}})()),false)`,
     });
     try {
       // Runtime.evaluate takes the termination upon itself, and answers that it was terminated.
-      post("Runtime.evaluate", { expression: `${here}.run()`, silent: true, timeout: longestPeekMs });
+      post("Runtime.evaluate", { expression: `${path}.run()`, silent: true, timeout: longestPeekMs });
     } catch (error) {
       if (!stopped) throw error;
     } finally {

@@ -123,6 +123,28 @@ test("functions that only read share their variable with one that comes after th
   assert.deepEqual([once.a.first(), once.a.second(), once.b.second(), copies.a.second()], [2, 2, 1, 1]);
 });
 
+test("names that the library itself uses to find that out are the user's, and no function is run", () => {
+  let runs = 0;
+  const make = (process: number, Symbol: number): [() => number[], () => number] => {
+    let v = 0;
+    return [
+      () => {
+        runs++;
+        return [v, process, Symbol];
+      },
+      () => {
+        runs++;
+        v = v + process;
+        return Symbol;
+      },
+    ];
+  };
+  const [read, up] = again(make(2, 3));
+  assert.equal(runs, 0);
+  up();
+  assert.deepEqual(read(), [2, 2, 3]);
+});
+
 test("a constant is not the variable of the same name that another function assigns", () => {
   const reader = (): (() => number) => {
     const same = 0;
