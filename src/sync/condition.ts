@@ -197,12 +197,14 @@ export class Condition {
   /**
    * Wakes those who have waited longest.
    *
-   * @param n at most so many waits
+   * @param n at most so many waits: a whole number from 0, or Infinity
    * @throws {MultiprocessingError} ERR_MP_INVALID_STATE when this process does not hold the lock
    */
   notify(n = 1): void {
     this.#checkHeld("notify()");
-    if (!(n >= 0)) throw invalidArgument(`Condition.notify(): n must be a number from 0; received ${shown(n)}`);
+    if (n !== Infinity && !(Number.isInteger(n) && n >= 0)) {
+      throw invalidArgument(`Condition.notify(): n must be a whole number from 0, or Infinity; received ${shown(n)}`);
+    }
     for (let left = n; left >= 1; left--) if (!notifyOne(this.#spot)) return;
   }
 

@@ -32,6 +32,16 @@ describe("Condition, in one process", () => {
     assert.throws(() => new Condition({} as Lock), { code: "ERR_MP_INVALID_ARGUMENT" });
   });
 
+  test("how many are notified is a whole number", async () => {
+    const condition = new Condition();
+    using _ = await condition.acquire();
+    for (const n of [-1, 1.5, Number.NaN, "2", null, 1n]) {
+      assert.throws(() => condition.notify(n as number), { code: "ERR_MP_INVALID_ARGUMENT" }, String(n));
+    }
+    condition.notify(0);
+    condition.notify(100);
+  });
+
   test("a wait that times out answers false and has the lock; its guard releases it still", async () => {
     const condition = new Condition();
     const guard = await condition.acquire();
