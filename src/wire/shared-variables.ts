@@ -55,37 +55,44 @@ export function withScopes(
   });
 }
 
-function scopeOf(mine: Omit<Seen, "scope">, seen: readonly Seen[], unions: Union[], encoder: Encoder): object {
-  const assigning = seen.find((other) => other.assigns && isSame(other, mine, encoder));
-  if (assigning !== undefined) return assigning.scope;
+type Candidate = Omit<Seen, "scope">;
+
+function scopeOf(mine: Candidate, seen: readonly Seen[], unions: Union[], encoder: Encoder): object {
+  const alike = seen.filter(
+    ({ anatomy, name, value }) =>
+      anatomy.file === mine.anatomy.file && name === mine.name && Object.is(value, mine.value),
+  );
+  const assigning = alike.filter(({ assigns }) => assigns);
+  for (const { scope } of sharing(mine, assigning, encoder)) return scope;
   if (!mine.assigns) return {}; // Whether it is that of others who only read nobody will notice, as yet.
-  const scopes = new Set(seen.filter((other) => isSame(other, mine, encoder)).map(({ scope }) => scope));
+  const scopes = new Set([...sharing(mine, alike, encoder)].map(({ scope }) => scope));
   const [into = {}, ...rest] = scopes;
   unions.push(...rest.map((scope) => ({ name: mine.name, scope, into })));
   return into;
 }
 
-function isSame(other: Seen, mine: Omit<Seen, "scope">, encoder: Encoder): boolean {
-  if (other.anatomy.file !== mine.anatomy.file || other.name !== mine.name || !Object.is(other.value, mine.value))
-    return false;
-  for (const [through, at] of [
-    [other, mine],
-    [mine, other],
-  ] as const) {
-    const set = setterOf(through.subject, through.form, mine.name);
-    if (set === undefined) continue;
-    const mark = {};
-    try {
-      set(mark);
-    } catch {
-      return false; // A constant: not the variable that the other one assigns.
-    }
-    try {
-      return sees(at.subject, mine.name, mark);
-    } finally {
-      set(mine.value);
-    }
+/** Those of the others whose variable is the same one. Many are set before one is looked at: that is what takes long. */
+function* sharing(mine: Candidate, others: readonly Seen[], encoder: Encoder): Generator<Seen> {
+  const setters = others.map(({ subject, form, name }) => setterOf(subject, form, name));
+  let left = [...others.keys()].filter((at) => setters[at] !== undefined);
+  while (left.length > 0) {
+    const found = markSeenBy(
+      mine,
+      left.map((at) => setters[at]!),
+    );
+    if (found < 0) break;
+    yield others[left[found]!]!;
+    left = left.filter((_, at) => at !== found);
   }
+  for (const [at, other] of others.entries()) {
+    if (setters[at] === undefined && isSeenBy(other, mine, encoder)) yield other;
+  }
+}
+
+/** The other way round, where there is no way into the other's variable. */
+function isSeenBy(other: Candidate, mine: Candidate, encoder: Encoder): boolean {
+  const set = setterOf(mine.subject, mine.form, mine.name);
+  if (set !== undefined) return markSeenBy(other, [set]) === 0;
   return encoder.refuse({
     subject: `the variable "${mine.name}" used by ${describePlace(mine.subject, mine.anatomy)}`,
     why: "whether it is the variable of the same name that another function changes cannot be found out",
@@ -93,9 +100,25 @@ function isSame(other: Seen, mine: Omit<Seen, "scope">, encoder: Encoder): boole
   });
 }
 
-function sees(subject: AnyFunction, name: string, mark: object): boolean {
-  for (const { variables, description } of inspectFunction(subject)?.scopes ?? []) {
-    if (description !== "Global" && Object.hasOwn(variables, name)) return variables[name] === mark;
+/** Which of the setters sets the variable that the function sees; of several the last; -1: none. */
+function markSeenBy({ subject, name, value }: Candidate, setters: readonly ((value: unknown) => void)[]): number {
+  const marks: unknown[] = setters.map(() => ({}));
+  const setAll = (valueAt: (at: number) => unknown): void => {
+    for (const [at, set] of setters.entries()) {
+      try {
+        set(valueAt(at));
+      } catch {
+        // A constant: not a variable that anything assigns.
+      }
+    }
+  };
+  setAll((at) => marks[at]);
+  try {
+    const scope = inspectFunction(subject)?.scopes.find(
+      ({ variables, description }) => description !== "Global" && Object.hasOwn(variables, name),
+    );
+    return marks.indexOf(scope?.variables[name]);
+  } finally {
+    setAll(() => value);
   }
-  return false;
 }
