@@ -271,7 +271,8 @@ export class Crew {
   }
 
   recycleForMemory(worker: Worker): void {
-    if (worker.isRetiring) return;
+    // One that has done nothing is kept until it has: under a limit that no worker keeps to, none would ever do anything.
+    if (worker.isRetiring || worker.tasksDone === 0) return;
     const { name, maxMemoryPerChildBytes } = this.#options;
     const what = `worker ${worker.id} (pid ${worker.pid}) of pool "${name}" is replaced, since it uses ${worker.memoryBytes} bytes and may use ${maxMemoryPerChildBytes}`;
     // Said once: it is what was asked for.

@@ -240,6 +240,12 @@ forEachStartMethod((_context, method) => {
       assert.notEqual(await pool.submit(() => process.pid), lean);
     }));
 
+  test("under a maxMemoryPerChildBytes that no worker keeps to, each does a task all the same", () =>
+    withPool(1, { maxMemoryPerChildBytes: 1 }, async (pool) => {
+      const signal = AbortSignal.timeout(20_000);
+      for (let n = 0; n < 3; n++) assert.equal(await pool.submit((x: number) => x, [n], { signal }), n);
+    }));
+
   test("resize() changes the number of workers; idle ones end after idleTimeoutMs and come back when needed", async () => {
     await withPool(1, {}, async (pool) => {
       pool.resize(3);
