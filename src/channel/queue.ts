@@ -368,8 +368,8 @@ function opened(taken: Taken): unknown {
   return isSimple(taken) ? unpackSync(taken) : unpack(taken);
 }
 
-function isRange(given: object | undefined): given is Range {
-  return given !== undefined && "handle" in given && "words" in given;
+function isRange(given: unknown): given is Range {
+  return typeof given === "object" && given !== null && "handle" in given && "words" in given;
 }
 
 function makeQueue(queue: object, name: string, options: QueueOptions | undefined, joinable: boolean): Range {

@@ -217,6 +217,24 @@ describe("Queue", () => {
     queue.close();
   });
 
+  test("of very many who wait, some give up: the others are answered in the order of coming", bounded, async () => {
+    const queue = new Queue<number>();
+    const waits = Array.from({ length: 6000 }, (_, n) => queue.get(n % 3 === 1 || n > 5900 ? { timeoutMs: 20 } : {}));
+    const settled = Promise.allSettled(waits);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    let next = 0;
+    const staying = waits.filter((_, n) => n % 3 !== 1 && n <= 5900).length;
+    for (let n = 0; n < staying; n++) await queue.put(n);
+    for (const [n, outcome] of (await settled).entries()) {
+      if (n % 3 === 1 || n > 5900) assert.equal((outcome as PromiseRejectedResult).reason.code, "ERR_MP_TIMEOUT");
+      else assert.deepEqual(outcome, { status: "fulfilled", value: next++ });
+    }
+    // Nobody is left in the line: who comes now is answered at once.
+    await queue.put(-1);
+    assert.equal(await queue.get({ timeoutMs: 0 }), -1);
+    queue.close();
+  });
+
   test("a loop of puts and gets lets the event loop turn", bounded, async () => {
     const queue = new Queue<number>();
     let turns = 0;
@@ -277,7 +295,10 @@ describe("Queue", () => {
   test("options are checked", () => {
     assert.throws(() => new Queue({ maxSize: 1.5 }), code("ERR_MP_INVALID_ARGUMENT"));
     assert.throws(() => new Queue({ maxBytes: 0 }), code("ERR_MP_INVALID_ARGUMENT"));
-    assert.throws(() => new Queue({ size: 1 } as object), code("ERR_MP_INVALID_ARGUMENT"));
+    for (const bad of [{ size: 1 }, null, 5, "3", { maxBytes: "1" }]) {
+      assert.throws(() => new Queue(bad as object), code("ERR_MP_INVALID_ARGUMENT"));
+      assert.throws(() => new JoinableQueue(bad as object), code("ERR_MP_INVALID_ARGUMENT"));
+    }
     assert.ok(holdingCount() > 0);
   });
 });
