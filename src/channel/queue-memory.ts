@@ -190,10 +190,14 @@ export class QueueMemory {
     return this.#window.isUntidy;
   }
 
-  /** Gives back memory that is in use for nothing; others go on in between. */
+  /**
+   * Gives back memory that is in use for nothing. Others go on in between; then it stops: what they have used meanwhile
+   * would be forgotten by the window's last piece.
+   */
   tidy(): void {
     const words = this.#words;
     const [putLock, getLock] = [this.#base + word.putLock, this.#base + word.getLock];
+    const before = this.activity;
     for (let until = Infinity; until > 0;) {
       const writing = enter(words, putLock);
       if (writing === "busy") return;
@@ -203,6 +207,7 @@ export class QueueMemory {
         if (reading === "busy") return;
         try {
           if (reading === "after a death") this.#window.mendReader();
+          if (this.activity !== before) return;
           until = this.#window.tidy(until);
         } finally {
           leave(words, getLock);

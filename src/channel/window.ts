@@ -54,7 +54,7 @@ const leastRoundBytes = 256 * 1024;
 /** Mapped at the first need, and how much more each time it is not enough. Arbitrary. */
 const firstMapBytes = 2 ** 20;
 const mapFactor = 8;
-/** How much `tidy()` looks through at a time: others wait meanwhile. */
+/** How much `tidy()` looks through at a time: others wait meanwhile, 60 µs at 15 µs for 256 KiB. */
 const tidyBytes = 2 ** 20;
 const headBytes = 4;
 const listBytes = 4;

@@ -139,8 +139,9 @@ function writeArrayBuffer(
 }
 
 /**
- * Below, its bytes are in the message. Measured, through queues and pipes: at 64 KiB copies cost 0.6 to 0.8 of what a range
- * of its own does, whose pages the receiver must find one by one; at 100 KB the two are about even, at 250 KB not.
+ * Below, its bytes are in the message. Measured: at 64 KiB copies pass 1.4 to 1.7 times as many buffers a second as ranges of
+ * their own, whose pages the receiver must find one by one; at 100,000 bytes 1.7 times through a queue whose items are read,
+ * but 0.46 times through a pipe that is acknowledged and whose bytes nobody reads. A compromise between the two.
  */
 const leastAsideBytes = 96 * 1024;
 

@@ -1,8 +1,9 @@
 /** A queue's protocol with a real death at every atomic step: of putting, of taking with all that an item holds, of taskDone(). */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { getContext, JoinableQueue, Pipe, type Connection } from "#src/index.js";
-import { holders } from "#src/memory/arena.js";
+import { getContext, JoinableQueue, Pipe, Queue, type Connection } from "#src/index.js";
+import { QueueMemory } from "#src/channel/queue-memory.js";
+import { holders, view } from "#src/memory/arena.js";
 import { handleOf } from "#src/memory/holdings.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
 import { code, comesBackTo, mib, usedBytes } from "../support/memory.ts";
@@ -40,6 +41,23 @@ async function puts(queue: JoinableQueue<Item>, end: Connection<string>, step: n
   queue.putSync({ end, body });
   process.kill(process.pid, "SIGTERM");
 }
+
+/** Fills it far beyond what it keeps, empties it but for the last items, and dies while it gives back what is free. */
+async function tidies(queue: Queue<Uint8Array>, step: number): Promise<void> {
+  for (let n = 0; n < tidyItems; n++) queue.putSync(new Uint8Array(50_000).fill(n));
+  for (let n = 0; n < tidyItems - leftItems; n++) queue.getSync();
+  const memory = memoryOf(queue);
+  dieBefore(step);
+  memory.tidy();
+  process.kill(process.pid, "SIGTERM");
+}
+
+function memoryOf(queue: Queue<Uint8Array>): QueueMemory {
+  return new QueueMemory(view(handleOf(queue)!));
+}
+
+const tidyItems = 150;
+const leftItems = 5;
 
 describe("queue", () => {
   leaveNothingBehind();
@@ -117,4 +135,33 @@ describe("queue", () => {
     assert.ok(put > 3 && step - put > 3, `${put} of ${step}`);
     await comesBackTo(used, mib);
   });
+
+  test(
+    "whoever dies at any step of giving back has given back what is free, or not; all goes on",
+    { timeout: 120_000 },
+    async () => {
+      const used = usedBytes();
+      let steps = 0;
+      for (let finished = false; !finished; steps++) {
+        const queue = new Queue<Uint8Array>();
+        const child = await new Process({ target: tidies, args: [queue, steps] }).start();
+        await child.join();
+        finished = child.signalCode === "SIGTERM";
+        const what = `after ${steps} steps`;
+        // Nobody stands at either end for longer than it takes to find the death.
+        queue.putSync(new Uint8Array(50_000).fill(tidyItems), limits);
+        for (let n = tidyItems - leftItems; n <= tidyItems; n++) {
+          const item = queue.getSync(limits);
+          assert.ok(item.length === 50_000 && item.every((byte) => byte === n), what);
+        }
+        assert.equal(queue.tryGet(), undefined, what);
+        memoryOf(queue).tidy();
+        assert.equal(memoryOf(queue).isUntidy, false, what);
+        queue.close();
+      }
+      assert.ok(steps > 12, `${steps} steps`);
+      // The last one may still be in this frame, with what a queue keeps.
+      await comesBackTo(used, 5 * mib);
+    },
+  );
 });
