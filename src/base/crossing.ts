@@ -8,6 +8,8 @@ export const crossing: unique symbol = Symbol.for("node-multiprocessing.crossing
 
 export interface Crossing {
   readonly [crossing]: {
+    /** @throws {ClosedError} when it is not this process's to give away, or no more */
+    checkHere(): void;
     /**
      * The message has been accepted: from here on the receiver has it.
      *
@@ -17,6 +19,15 @@ export interface Crossing {
     /** The process that was to read the message has ended, or has answered: nothing is kept for it any more. */
     finished(): void;
   };
+}
+
+/**
+ * To be called before a message is accepted: since it was encoded, what is in it may have gone another way.
+ *
+ * @throws {ClosedError}
+ */
+export function checkHere(kept: readonly object[]): void {
+  for (const object of kept) if (crossing in object) (object as Crossing)[crossing].checkHere();
 }
 
 /** @param kept what the codec says must stay alive */

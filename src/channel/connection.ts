@@ -17,7 +17,7 @@ import { waitable, type Waitable } from "../base/waitable.ts";
 import { letGo, nameHandle, type Holding } from "../memory/holdings.ts";
 import { ownId } from "../memory/participants.ts";
 import { waitFor, waitForSync } from "../sync/wait-queue.ts";
-import { brokenPipe, closedEnd, EndOfChannelError, endOfPipe, movedEnd } from "./errors.ts";
+import { brokenPipe, closedEnd, EndOfChannelError, endOfPipe, movedEnd, ownOtherEnd } from "./errors.ts";
 import { Line } from "./line.ts";
 import {
   bytesOf,
@@ -34,14 +34,8 @@ import {
   type Parcel,
   type Taken,
 } from "./parcel.ts";
-import { Port, type PortPlace } from "./port.ts";
+import { Port, type Abilities, type PortPlace } from "./port.ts";
 import { Spinner } from "./spin.ts";
-
-/** What an end can do; both for a duplex pipe. */
-export interface Abilities {
-  readonly readable: boolean;
-  readonly writable: boolean;
-}
 
 interface Held {
   readonly handle: number;
@@ -98,7 +92,7 @@ export class Connection<T = unknown> {
    *
    * @throws {UnserializableError} when something in it cannot be copied
    * @throws {BrokenPipeError} when the other end is closed or its holder has ended
-   * @throws {ClosedError} when this end is closed or has moved
+   * @throws {ClosedError} when this end, or one that is in the value, is closed or has moved
    * @throws {TimeoutError}
    */
   send(value: T, options?: WaitOptions): Promise<void> {
@@ -239,6 +233,7 @@ export class Connection<T = unknown> {
   /** @internal */
   get [crossing](): Crossing[typeof crossing] {
     return {
+      checkHere: () => void this.#usable("An end in the message"),
       sent: (holder) => {
         const held = this.#held;
         if (held === undefined) return;
@@ -298,6 +293,10 @@ export class Connection<T = unknown> {
     if (!this.writable)
       throw invalidState(`${call}: this end can only receive\n  do this:  send through the other one`);
     return this.#usable(call);
+  }
+
+  #checkWay(call: string, through: Port): void {
+    if (this.#held?.port.isOtherEndOf(through) === true) throw ownOtherEnd(call);
   }
 
   #isReady(thorough: boolean): boolean {
@@ -376,6 +375,7 @@ export class Connection<T = unknown> {
     const port = this.#usable(call);
     const peer = port.peer(thorough);
     if (peer.gone) throw brokenPipe(call, peer);
+    for (const each of parcel.kept) if (each instanceof Connection) each.#checkWay(call, port);
     if (!publish(port.out, parcel, 0)) {
       port.writerSleeps();
       if (!publish(port.out, parcel, 0)) return undefined;

@@ -3,7 +3,7 @@
  *
  * Runs in: every process.
  */
-import { ClosedError, MultiprocessingError, type ErrorFacts } from "../base/errors.ts";
+import { ClosedError, invalidState, MultiprocessingError, type ErrorFacts } from "../base/errors.ts";
 import { registerErrorClass } from "../wire/errors.ts";
 import type { Peer } from "./port.ts";
 
@@ -70,6 +70,13 @@ export function brokenPipe(call: string, peer: Peer): BrokenPipeError {
 
 export function closedEnd(call: string): ClosedError {
   return new ClosedError(`${call}: this end of the pipe has been closed\n  do this:  make a new Pipe()`);
+}
+
+export function ownOtherEnd(call: string): MultiprocessingError {
+  return invalidState(
+    `${call}: the other end of this pipe is in the message, and it alone could receive that: nobody ever would\n` +
+      `  do this:  send it through another pipe or a queue, or pass it in the args of a Process`,
+  );
 }
 
 export function movedEnd(call: string): ClosedError {

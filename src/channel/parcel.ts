@@ -6,7 +6,7 @@
  * publication on, and by the receiver before the message lets go of it; bad bytes give a MalformedMessageError.
  * Leaves to others: where the message lies (`window.ts`).
  */
-import { sent } from "../base/crossing.ts";
+import { checkHere, sent } from "../base/crossing.ts";
 import { view } from "../memory/arena.ts";
 import { family } from "../memory/family.ts";
 import { handleOf, letGo, type Holding } from "../memory/holdings.ts";
@@ -88,9 +88,14 @@ export function keepParcel(parcel: Parcel): void {
   parcel.bytes = new Uint8Array(parcel.bytes); // Not slice(): that of a Buffer copies nothing.
 }
 
-/** Publishes it; false when there is no room. To be called again, or `discard`. */
+/**
+ * Publishes it; false when there is no room. To be called again, or `discard`.
+ *
+ * @throws {ClosedError} when an end in it has moved, or was closed, since it was packed
+ */
 export function publish(window: Window, parcel: Parcel, charge: number): boolean {
   const { list } = parcel;
+  if (parcel.kept.length > 0) checkHere(parcel.kept);
   if (!window.write(list === undefined ? 0 : list.handle, parcel.bytes, charge)) return false;
   if (list !== undefined) letGoList(list.holding);
   if (parcel.kept.length > 0) sent(parcel.kept, "message");

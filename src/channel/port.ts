@@ -101,6 +101,12 @@ export function claimToken(handle: number): boolean {
   return true;
 }
 
+/** What an end can do; both for a duplex pipe. */
+export interface Abilities {
+  readonly readable: boolean;
+  readonly writable: boolean;
+}
+
 export interface PortPlace {
   readonly handle: number;
   readonly holding: Holding;
@@ -153,6 +159,11 @@ export class Port {
   /** Only the holder may use it. */
   get holder(): number {
     return this.#words[this.#base + word.holder + this.side]!;
+  }
+
+  /** What this end sends, that one alone can receive. */
+  isOtherEndOf(port: Port): boolean {
+    return this.#pipe === port.#pipe && this.side !== port.side;
   }
 
   /** This end ends, though something may still hold its token. */

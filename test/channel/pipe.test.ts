@@ -1,7 +1,7 @@
 /** Pipes within one process: what Python's _TestConnection and _TestPoll ask, and order, limits, ends on their way. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Pipe, type Connection } from "#src/index.js";
+import { Pipe, Queue, type Connection } from "#src/index.js";
 import { holdingCount } from "#src/memory/holdings.js";
 import { code, comesBackTo, mib, usedBytes } from "../support/memory.ts";
 import { leaveNothingBehind } from "../support/leaks.ts";
@@ -230,6 +230,95 @@ describe("Pipe", () => {
     await h.send("it has not moved");
     assert.equal(await g.recv(), "it has not moved");
     for (const open of [e, g, h]) open.close();
+  });
+
+  test("an end that is sent through itself reaches the other's holder; unread, it has gone", async () => {
+    const [a, b] = Pipe<unknown>();
+    await a.send([a, "and more"]);
+    await assert.rejects(a.send(1), code("ERR_MP_CLOSED"));
+    const [got] = (await b.recv()) as [Connection];
+    await got.send("there");
+    assert.equal(await b.recv(), "there");
+    await b.send("and back");
+    assert.equal(await got.recv(), "and back");
+    got.close();
+    await assert.rejects(b.recv(), code("ERR_MP_END_OF_CHANNEL"));
+    b.close();
+    const before = usedBytes();
+    for (let n = 0; n < 100; n++) {
+      const [c, d] = Pipe<unknown>();
+      await c.send([c, new Uint8Array(50_000)]);
+      d.close();
+    }
+    await comesBackTo(before, mib / 2);
+  });
+
+  test("the other end of a pipe is not sent through it: nobody could receive it", async () => {
+    const [a, b] = Pipe<unknown>();
+    const [c, d] = Pipe<unknown>();
+    await assert.rejects(a.send({ deep: [b] }), code("ERR_MP_INVALID_STATE"));
+    assert.throws(() => a.sendSync(b), code("ERR_MP_INVALID_STATE"));
+    await b.send("it has not moved");
+    assert.equal(await a.recv(), "it has not moved");
+    await c.send(b);
+    const got = (await d.recv()) as Connection;
+    await a.send("through another it does");
+    assert.equal(await got.recv(), "through another it does");
+    for (const end of [a, got, c, d]) end.close();
+  });
+
+  test("an end that goes another way while its message waits goes there alone; one that is closed, nowhere", async () => {
+    for (const other of ["pipe", "queue", "close"] as const) {
+      const [a, b] = Pipe<unknown>();
+      const [c, d] = Pipe<unknown>();
+      const filling = new Uint8Array(60_000);
+      let count = 0;
+      for (
+        ;
+        await a.send(filling, { timeoutMs: 0 }).then(
+          () => true,
+          () => false,
+        );
+      )
+        count++;
+      const waiting = assert.rejects(a.send([d, filling]), code("ERR_MP_CLOSED"));
+      const queue = new Queue<unknown>({ maxSize: 1 });
+      const [e, f] = Pipe<unknown>();
+      if (other === "pipe") await e.send(d);
+      else if (other === "queue") await queue.put(d);
+      else d.close();
+      for (; count > 0; count--) await b.recv();
+      await waiting;
+      await a.send("nothing came of it");
+      assert.equal(await b.recv(), "nothing came of it");
+      if (other !== "close") {
+        const got = (await (other === "pipe" ? f.recv() : queue.get())) as Connection;
+        await got.send("here alone");
+        assert.equal(await c.recv(), "here alone");
+        got.close();
+      }
+      await assert.rejects(c.recv(), code("ERR_MP_END_OF_CHANNEL"));
+      for (const end of [a, b, c, e, f]) end.close();
+      queue.close();
+    }
+  });
+
+  test("an end that a getter sends elsewhere, while the message with it is made, goes there alone", async () => {
+    const [a, b] = Pipe<unknown>();
+    const [c, d] = Pipe<unknown>();
+    const trap = {
+      d,
+      get sends(): number {
+        b.sendSync(d);
+        return 1;
+      },
+    };
+    await assert.rejects(a.send(trap), code("ERR_MP_CLOSED"));
+    const got = (await a.recv()) as Connection;
+    await got.send("here alone");
+    assert.equal(await c.recv(), "here alone");
+    assert.equal(await b.poll(), false);
+    for (const end of [a, b, c, got]) end.close();
   });
 
   test("a hundred pipes leave no memory and no holding behind", async () => {
