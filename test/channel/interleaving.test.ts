@@ -20,6 +20,12 @@ const small: Record<string, Scenario> = {
     joinable: true,
     programs: ["put", "get"],
   },
+  "a queue whose memory is given back meanwhile": { ...bounded, ...calm, programs: ["put", "get", "tidy"] },
+  "a producer, a consumer and one who gives back memory, of which one dies at any step": {
+    ...bounded,
+    ...mortal,
+    programs: ["put", "get", "tidy"],
+  },
   "a queue that is closed meanwhile": { ...unbounded, ...calm, programs: ["put", "get", "close"] },
 };
 
@@ -70,6 +76,11 @@ const mutations: Record<string, { mutation: Mutation; scenario: Scenario; finds:
     mutation: [/nap % 4 === 1 && /, "false && "],
     scenario: { ...unbounded, ...mortal, programs: ["put", "put", "get, get"] },
     finds: /a wake-up was lost|are lost|answers as an empty one/,
+  },
+  "memory that is given back though it is to be read": {
+    mutation: [/free = Math\.max\(free, end\);/, ""],
+    scenario: { ...unbounded, ...calm, programs: ["put, put", "get", "tidy"] },
+    finds: /torn/,
   },
   "a state that is overwritten where it holds": {
     mutation: [/return side \+ 1 \+ \(count & 1\) \* stateWords;/, "return side + 1;"],

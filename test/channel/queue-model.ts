@@ -26,7 +26,7 @@ import {
   type Walker,
 } from "./queue-surroundings.ts";
 
-export type Program = "put" | "put, put" | "get" | "get, get" | "close";
+export type Program = "put" | "put, put" | "get" | "get, get" | "close" | "tidy";
 
 export interface Scenario {
   readonly programs: readonly Program[];
@@ -58,10 +58,15 @@ const files = [
   "channel/queue.js",
   "channel/joinable-queue.js",
 ];
-/** A holder that is looked at twice, and six times after a nap, has been looked at as often as it needs. */
+/**
+ * A holder that is looked at twice, and six times after a nap, has been looked at as often as it needs. Of memory that is
+ * as little as this, nothing stays in use for good, and it is given back in two pieces.
+ */
 const fewer: readonly Mutation[] = [
   [/const looks = 200;/, "const looks = 1;"],
   [/const naps = 40;/, "const naps = 6;"],
+  [/const leastSoftBytes = 4 \* 2 \*\* 20;/, "const leastSoftBytes = 0;"],
+  [/const tidyBytes = 2 \*\* 20;/, "const tidyBytes = 2048;"],
 ];
 
 const mostVainLooks = 2;
@@ -148,6 +153,7 @@ class World {
   *#use(walker: Walker, program: Program): Steps<void> {
     const { queue } = walker;
     if (program === "close") return yield* queue.close();
+    if (program === "tidy") return yield* queue.memory.tidy();
     for (const [n, action] of program.split(", ").entries()) {
       if (action === "put") {
         const item = walker.id * 10 + n;

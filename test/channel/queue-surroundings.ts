@@ -15,6 +15,7 @@ export interface SteppedQueue {
   close(): Steps<void>;
   readonly memory: {
     count$get(): Steps<number>;
+    tidy(): Steps<void>;
     readonly table: { progress(thorough: boolean): Steps<{ unfinished: number; lost: number }> } | undefined;
   };
 }
@@ -45,6 +46,8 @@ export interface Walker extends User {
 /** So little that three items do not fit one behind the other. */
 export const dataBytes = 4096;
 const itemBytes = 1200;
+/** As little as `tidy()` gives back. */
+const pageBytes = 256;
 export const queueAt = 3_008;
 export const queueHandle = 1;
 export const queueWords = 48;
@@ -107,7 +110,7 @@ export class Kernel {
     return {
       globals: { Atomics: atomics, process: { hrtime: () => [0, 0] }, performance: { now: () => 0 } },
       errors: { ...errors, ...channelErrors },
-      layout: { ...layout },
+      layout: { ...layout, pageBytes },
       deadline: { after: nothing },
       options: { checkSyncWaitOptions: nothing, checkWaitOptions: () => ({}), checkOptions: nothing, shown: String },
       turn: { ready: same, nextTurn: nothing, turnIsDue: () => false },
@@ -120,7 +123,10 @@ export class Kernel {
         releaseFrom: nothing,
         releaseMessage: nothing,
         retainForMessage: nothing,
-        clearPart: nothing,
+        *clearPart(_: number, offset: number, length: number): Steps<void> {
+          yield;
+          new Uint8Array(data, offset, length).fill(0);
+        },
         sizeOf: () => dataBytes,
         mapPart: () => data,
         view: (handle: number) => (handle === queueHandle ? { words, base: queueAt } : { words: table, base: 0 }),
