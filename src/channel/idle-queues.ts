@@ -58,8 +58,7 @@ function look(): void {
       each.activity = activity;
       each.isDone = false;
     } else if (!each.isDone) {
-      memory.tidy();
-      each.isDone = true; // What is left is to be read: after that there is more to do.
+      each.isDone = memory.tidy(); // What is left is to be read: after that there is more to do.
     }
     if (memory.isUntidy) return true;
     known.delete(queue);

@@ -88,6 +88,11 @@ export function makeQueueMemory({ words, base }: Range, { maxSize, maxBytes }: B
   Atomics.store(words, base + word.table, table.handle);
 }
 
+/** As `QueueMemory.isUntidy`, of a queue that is not used here: without mapping what is in it. */
+export function isUntidyQueue({ words, base }: Range): boolean {
+  return new Window(words, base + word.window, 0, 0, 0).isUntidy;
+}
+
 /** Why nothing was put, or taken. */
 export type Refusal = "full" | "too large" | "no room" | "closed" | "busy" | "empty";
 
@@ -192,22 +197,22 @@ export class QueueMemory {
 
   /**
    * Gives back memory that is in use for nothing. Others go on in between; then it stops: what they have used meanwhile
-   * would be forgotten by the window's last piece.
+   * would be forgotten by the window's last piece. False: it is not done.
    */
-  tidy(): void {
+  tidy(): boolean {
     const words = this.#words;
     const [putLock, getLock] = [this.#base + word.putLock, this.#base + word.getLock];
     const before = this.activity;
     for (let until = Infinity; until > 0;) {
       const writing = enter(words, putLock);
-      if (writing === "busy") return;
+      if (writing === "busy") return false;
       try {
         if (writing === "after a death") this.#window.mendWriter();
         const reading = enter(words, getLock);
-        if (reading === "busy") return;
+        if (reading === "busy") return false;
         try {
           if (reading === "after a death") this.#window.mendReader();
-          if (this.activity !== before) return;
+          if (this.activity !== before) return false;
           until = this.#window.tidy(until);
         } finally {
           leave(words, getLock);
@@ -216,6 +221,7 @@ export class QueueMemory {
         leave(words, putLock);
       }
     }
+    return true;
   }
 
   /** Closed, and nothing left: in this order, since nothing is put after it was closed. */

@@ -156,6 +156,14 @@ export function handleOf(object: object): number | undefined {
   return handles.get(object);
 }
 
+/** The objects of this process that are held by `keep`. */
+export function* keptObjects(): Generator<object> {
+  for (const reference of shared.values()) {
+    const object = reference.deref();
+    if (object !== undefined) yield object;
+  }
+}
+
 /** In a forked child: what the objects of the preloaded modules hold, this process must hold for itself. */
 export function holdAgain(): void {
   list = undefined;

@@ -29,6 +29,7 @@ const burials: Burial[] = [];
 /** Who is being buried by this process at this moment. */
 const burying = new Set<number>();
 const entries: (() => void)[] = [];
+const childEnds: (() => void)[] = [];
 let own = 0;
 
 /**
@@ -38,6 +39,11 @@ let own = 0;
 export function onBurial(burial: Burial, order: "first" | "last" = "last"): void {
   if (order === "first") burials.unshift(burial);
   else burials.push(burial);
+}
+
+/** Called after the end of each process that this one has started, in whatever way it ended; what it held is let go. */
+export function onChildEnd(look: () => void): void {
+  childEnds.push(look);
 }
 
 /** Called once this process has entered itself. */
@@ -133,6 +139,7 @@ export function endedWithPid(pid: number): void {
     }
   }
   buryForTheDead(pid); // It may have been killed while it buried another, or itself.
+  for (const look of childEnds) look();
 }
 
 /** This process ends: what it holds is held by nobody. */

@@ -153,7 +153,7 @@ class World {
   *#use(walker: Walker, program: Program): Steps<void> {
     const { queue } = walker;
     if (program === "close") return yield* queue.close();
-    if (program === "tidy") return yield* queue.memory.tidy();
+    if (program === "tidy") return void (yield* queue.memory.tidy());
     for (const [n, action] of program.split(", ").entries()) {
       if (action === "put") {
         const item = walker.id * 10 + n;

@@ -15,7 +15,7 @@ export interface SteppedQueue {
   close(): Steps<void>;
   readonly memory: {
     count$get(): Steps<number>;
-    tidy(): Steps<void>;
+    tidy(): Steps<boolean>;
     readonly table: { progress(thorough: boolean): Steps<{ unfinished: number; lost: number }> } | undefined;
   };
 }

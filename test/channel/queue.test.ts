@@ -3,11 +3,15 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { JoinableQueue, Lock, Pipe, Queue, SimpleQueue, wait, type Connection } from "#src/index.js";
 import { handleOf, holdingCount } from "#src/memory/holdings.js";
-import { holders } from "#src/memory/arena.js";
+import { enter, leave } from "#src/channel/end-lock.js";
+import { QueueMemory } from "#src/channel/queue-memory.js";
+import { holders, view } from "#src/memory/arena.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
 import { code, comesBackTo, mib, usedBytes } from "../support/memory.ts";
 
 const bounded = { timeout: 60_000 };
+/** Where the locks at a queue's ends are, as `queue-memory.ts` has them. */
+const [putLock, getLock] = [5, 6];
 
 describe("Queue", () => {
   leaveNothingBehind();
@@ -216,6 +220,46 @@ describe("Queue", () => {
     await comesBackTo(before, 5 * mib);
     queue.close();
   });
+
+  test(
+    "memory is given back later where somebody stands at the queue's end, or uses it meanwhile",
+    bounded,
+    async () => {
+      const queue = new Queue<Uint8Array>();
+      for (let i = 0; i < 400; i++) await queue.put(new Uint8Array(20_000));
+      for (let i = 0; i < 400; i++) await queue.get();
+      const { words, base } = view(handleOf(queue)!);
+      const memory = new QueueMemory(view(handleOf(queue)!));
+      const before = usedBytes();
+      for (const lock of [putLock, getLock]) {
+        assert.equal(enter(words, base + lock), "entered");
+        assert.equal(memory.tidy(), false);
+        leave(words, base + lock);
+      }
+      // Between two of its pieces, when it lets others in for the first time.
+      const all = Atomics as unknown as Record<string, (...args: unknown[]) => unknown>;
+      const original = all["store"]!;
+      let isFirst = true;
+      all["store"] = (...args) => {
+        const stored = Reflect.apply(original, Atomics, args);
+        if (isFirst && args[1] === base + putLock && args[2] === 0) {
+          isFirst = false;
+          queue.putSync(new Uint8Array(1));
+          queue.getSync();
+        }
+        return stored;
+      };
+      try {
+        assert.equal(memory.tidy(), false);
+        assert.equal(isFirst, false);
+      } finally {
+        all["store"] = original;
+      }
+      assert.equal(memory.tidy(), true);
+      assert.ok(before - usedBytes() > 3 * mib, `${(before - usedBytes()) / mib} MiB`);
+      queue.close();
+    },
+  );
 
   test("of very many who wait, some give up: the others are answered in the order of coming", bounded, async () => {
     const queue = new Queue<number>();

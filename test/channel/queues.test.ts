@@ -93,6 +93,26 @@ forEachStartMethod(({ Process }) => {
     await consumer.join();
   });
 
+  test(
+    "memory goes back when all who used a queue have died at once, and who holds it never uses it",
+    bounded,
+    async () => {
+      const queue = new Queue<Uint8Array>();
+      const before = usedBytes();
+      const target = (it: typeof queue): void => {
+        for (let i = 0; i < 2000; i++) it.putSync(new Uint8Array(20_000).fill(i));
+        for (let i = 0; i < 1990; i++) it.getSync();
+        process.kill(process.pid, "SIGKILL");
+      };
+      const child = await new Process({ target, args: [queue] }).start();
+      await child.join();
+      assert.ok(usedBytes() - before > 35 * mib);
+      await comesBackTo(before, 6 * mib);
+      for (let i = 1990; i < 2000; i++) assert.ok((await queue.get()).every((byte) => byte === (i & 0xff)));
+      assert.ok(queue.isEmpty);
+    },
+  );
+
   test("items survive who put them, and unread ones keep nobody from ending", bounded, async () => {
     const queue = new Queue<unknown>();
     const target = async (into: Queue<unknown>): Promise<void> => {
