@@ -49,9 +49,11 @@ interface Held {
 const secret = Symbol("made by Pipe()");
 const noCharge = (): number => 0;
 
-const lost = new FinalizationRegistry<Held>(({ holding, owner }) => {
+function release({ holding, owner }: Held): void {
   if (owner === ownId()) letGo(holding);
-});
+}
+
+const lost = new FinalizationRegistry<Held>(release);
 
 /**
  * One end of a pipe. It has one holder: passing it to another process, in `args`, in a message, or captured by a
@@ -187,8 +189,8 @@ export class Connection<T = unknown> {
     if (held === undefined) return;
     this.#held = undefined;
     lost.unregister(this);
-    held.port.end();
-    letGo(held.holding);
+    if (held.port.holder === ownId()) held.port.end(); // Else it is somebody else's, and goes on.
+    release(held);
     held.port.close();
   }
 
@@ -295,10 +297,6 @@ export class Connection<T = unknown> {
     return this.#usable(call);
   }
 
-  #checkWay(call: string, through: Port): void {
-    if (this.#held?.port.isOtherEndOf(through) === true) throw ownOtherEnd(call);
-  }
-
   #isReady(thorough: boolean): boolean {
     const port = this.#usable("Connection.poll()");
     if (port.in.count > 0 || port.peer(thorough).gone) return true;
@@ -375,7 +373,9 @@ export class Connection<T = unknown> {
     const port = this.#usable(call);
     const peer = port.peer(thorough);
     if (peer.gone) throw brokenPipe(call, peer);
-    for (const each of parcel.kept) if (each instanceof Connection) each.#checkWay(call, port);
+    for (const each of parcel.kept) {
+      if (each instanceof Connection && each.#held?.port.isOtherEndOf(port) === true) throw ownOtherEnd(call);
+    }
     if (!publish(port.out, parcel, 0)) {
       port.writerSleeps();
       if (!publish(port.out, parcel, 0)) return undefined;

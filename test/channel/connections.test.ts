@@ -117,6 +117,23 @@ forEachStartMethod(({ Process }) => {
     }
   });
 
+  test(
+    "an end that is given to two processes at once goes to the first; the second start is refused",
+    bounded,
+    async () => {
+      const [a, b] = Pipe();
+      const children = [0, 1].map(() => new Process({ target: echo, args: [b] }));
+      const [first, second] = await Promise.allSettled(children.map((each) => each.start()));
+      assert.equal(first!.status, "fulfilled");
+      code("ERR_MP_UNSERIALIZABLE")((second as PromiseRejectedResult).reason);
+      b.close(); // It has moved: this takes nothing from its holder.
+      await a.send("echo");
+      assert.equal(await a.recv(), "echo");
+      a.close();
+      await children[0]!.join();
+    },
+  );
+
   test("siblings are connected", bounded, async () => {
     const [a, b] = Pipe<string>();
     const say = new Process({ target: async (end: Connection<string>) => end.send("to my sibling"), args: [a] });

@@ -40,6 +40,7 @@ describe("channels of a preloaded module", { skip }, () => {
   test("an end of a pipe stays with the server: its children are told so at once", { timeout: 60_000 }, async () => {
     const answers = await inChild(async (from) => ((await import(from)) as Module).useEnds());
     assert.deepEqual(answers, ["ERR_MP_CLOSED", "ERR_MP_CLOSED"]);
+    assert.equal(await inChild(async (from) => ((await import(from)) as Module).closeEnds()), 0);
     assert.equal(await inChild(async (from) => ((await import(from)) as Module).ownChannels()), "own");
   });
 });

@@ -1,5 +1,5 @@
 /** Makes channels when it is loaded: in the fork server, where it is preloaded. */
-import { JoinableQueue, Pipe, Queue } from "#src/index.js";
+import { JoinableQueue, Lock, Pipe, Queue } from "#src/index.js";
 
 export const queue: Queue<string> = new Queue<string>();
 export const jobs: JoinableQueue<number> = new JoinableQueue<number>();
@@ -26,6 +26,16 @@ export async function useEnds(): Promise<unknown[]> {
     answers.push(await use().then(() => "done", codeOf));
   }
   return answers;
+}
+
+/** Closing what is the server's takes nothing of the child's own; how many of its locks are held by nobody afterwards. */
+export async function closeEnds(): Promise<number> {
+  const locks = Array.from({ length: 20 }, () => new Lock());
+  here.close();
+  there.close();
+  const { handleOf } = await import("#src/memory/holdings.js");
+  const { holders } = await import("#src/memory/arena.js");
+  return locks.filter((lock) => holders(handleOf(lock)!) !== 1).length;
 }
 
 /** Their own work as ever. */
