@@ -4,6 +4,8 @@
  * Runs in: every process.
  * Why a symbol and not a class: who sends messages (channels, processes, pools) and what moves live on different floors.
  */
+import { ClosedError } from "./errors.ts";
+
 export const crossing: unique symbol = Symbol.for("node-multiprocessing.crossing");
 
 export interface Crossing {
@@ -27,7 +29,32 @@ export interface Crossing {
  * @throws {ClosedError}
  */
 export function checkHere(kept: readonly object[]): void {
-  for (const object of kept) if (crossing in object) (object as Crossing)[crossing].checkHere();
+  for (const object of kept) {
+    if (!(crossing in object)) continue;
+    (object as Crossing)[crossing].checkHere();
+    if (promised.has(object)) {
+      throw new ClosedError(
+        "An end of a pipe in the message is in the arguments of a process that is being started\n" +
+          "  do this:  use a Queue where several processes need the same end",
+      );
+    }
+  }
+}
+
+const promised = new WeakSet<object>();
+
+/** A process is being started that is to have them: until that is decided nobody else can. */
+export function promise(kept: readonly object[]): void {
+  for (const object of kept) if (crossing in object) promised.add(object);
+}
+
+/** It is decided. */
+export function endPromise(kept: readonly object[]): void {
+  for (const object of kept) promised.delete(object);
+}
+
+export function isPromised(object: object): boolean {
+  return promised.has(object);
 }
 
 /** @param kept what the codec says must stay alive */

@@ -9,7 +9,7 @@
  *   held here --sent in a message--> held by the message --decoded--> held by the receiver
  *        \--in the job of a process--> held here until the process has decoded it, or ended
  */
-import { crossing, type Crossing } from "../base/crossing.ts";
+import { crossing, isPromised, type Crossing } from "../base/crossing.ts";
 import { invalidArgument, invalidState, MultiprocessingError } from "../base/errors.ts";
 import { checkSyncWaitOptions, checkWaitOptions, shown, type WaitOptions } from "../base/options.ts";
 import { nextTurn, ready, turnIsDue } from "../base/turn.ts";
@@ -266,7 +266,7 @@ export class Connection<T = unknown> {
   /** @internal For the codec: throws what refuses to send it. */
   place(refuse: (why: string, remedy: string) => never): { readonly handle: number } & Abilities {
     const held = this.#held;
-    if (held === undefined || held.port.holder !== ownId()) {
+    if (held === undefined || held.port.holder !== ownId() || isPromised(this)) {
       const why =
         this.#moved === undefined && held === undefined ? "it is closed" : "it has moved to another process already";
       refuse(why, "make a new Pipe(); use a Queue where several processes need the same end");

@@ -5,7 +5,7 @@
  * Guarantees: the job is encoded before the call returns, so the copies are of this moment; when it cannot be encoded,
  * no process is launched.
  */
-import { sent } from "../base/crossing.ts";
+import { endPromise, promise, sent } from "../base/crossing.ts";
 import { encode } from "../wire/codec.ts";
 import { frameHead } from "./frames.ts";
 import { takeInitDuties } from "./init-duties.ts";
@@ -46,22 +46,33 @@ export function startProcess(process: object, state: ProcessState, nearStack: Ne
     job.bytes,
   ];
   takeInitDuties();
-  launch(state.startMethod, request, words, {
-    launched(launcher, launched) {
-      const supervision = new Supervision(launched, {
-        name,
-        timeoutMs: options.timeoutMs,
-        killGraceMs: options.killGraceMs,
-        signal: options.signal,
-        nearStack,
-        keepAlive: job.keepAlive,
-      });
-      sent(job.keepAlive, "process");
-      getLogger().debug(`started process "${name}" (pid ${launched.pid}) by ${launcher.method}`);
-      then.started(supervision);
-    },
-    failed: then.failed,
-  });
+  promise(job.keepAlive);
+  const failed = (error: unknown): void => {
+    endPromise(job.keepAlive);
+    then.failed(error);
+  };
+  try {
+    launch(state.startMethod, request, words, {
+      launched(launcher, launched) {
+        const supervision = new Supervision(launched, {
+          name,
+          timeoutMs: options.timeoutMs,
+          killGraceMs: options.killGraceMs,
+          signal: options.signal,
+          nearStack,
+          keepAlive: job.keepAlive,
+        });
+        endPromise(job.keepAlive);
+        sent(job.keepAlive, "process");
+        getLogger().debug(`started process "${name}" (pid ${launched.pid}) by ${launcher.method}`);
+        then.started(supervision);
+      },
+      failed,
+    });
+  } catch (error) {
+    endPromise(job.keepAlive);
+    throw error;
+  }
 }
 
 interface MethodOutcome {
