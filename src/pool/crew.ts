@@ -179,7 +179,8 @@ export class Crew {
     const slot = this.#slots.find((each) => each.worker === worker);
     if (events.workerEnded.hasSubscribers) {
       const { exitCode, signalCode } = status;
-      const told = { pool: this.#options.name, workerId: worker.id, pid: worker.pid, exitCode, signalCode };
+      const { id: workerId, pid, retiredFor: reason } = worker;
+      const told = { pool: this.#options.name, workerId, pid, exitCode, signalCode, reason };
       events.workerEnded.publish(told satisfies WorkerEvent);
     }
 
@@ -235,6 +236,13 @@ export class Crew {
     );
   }
 
+  /** It has done as many tasks as one may. */
+  recycleForTasks(worker: Worker): void {
+    if (worker.isRetiring) return;
+    worker.isRetiring = true;
+    worker.retiredFor = "tasks";
+  }
+
   /** It gets nothing more, and ends when it has answered. */
   retire(worker: Worker): void {
     worker.isRetiring = true;
@@ -279,6 +287,7 @@ export class Crew {
     if (this.#toldMemory) getLogger().debug(what);
     else getLogger().warning(`${what}; others will be, without a word`);
     this.#toldMemory = true;
+    worker.retiredFor = "memory";
     this.retire(worker);
   }
 

@@ -250,7 +250,7 @@ export class Engine implements CrewOwner, JobOwner, AnswersOwner {
   // What becomes of them:
 
   heard(worker: Worker): void {
-    if (worker.given >= this.options.maxTasksPerChild) worker.isRetiring = true;
+    if (worker.given >= this.options.maxTasksPerChild) this.crew.recycleForTasks(worker);
     if (worker.state === "busy" && worker.assigned.length === 0) this.crew.becameIdle(worker);
     this.#pump();
   }
@@ -328,30 +328,30 @@ export class Engine implements CrewOwner, JobOwner, AnswersOwner {
         `Cannot join pool "${this.options.name}": it is still open\n  do this:  close() it first, or terminate() it`,
       );
     }
-    this.#joining++;
-    for (const job of this.#jobs) {
-      job.sink.unbind(); // Whoever would make room may be the one who waits here.
-      this.wake(job);
-    }
-    this.#updateKeepAlive();
-    const { timeoutMs } = limits;
+    this.#countJoins(1);
     try {
       await within(this.#ended(), limits, () => {
-        throw new TimeoutError(`Pool "${this.options.name}" had not ended after ${timeoutMs} ms`);
+        throw new TimeoutError(`Pool "${this.options.name}" had not ended after ${limits.timeoutMs} ms`);
       });
     } finally {
-      this.#joining--;
-      this.#updateKeepAlive();
+      this.#countJoins(-1); // Given up: an input without an end is not read for ever.
     }
     this.#keepAlive.end();
   }
 
+  #countJoins(by: 1 | -1): void {
+    this.#joining += by;
+    for (const job of this.#jobs) {
+      job.sink.setBound(this.#joining === 0); // Whoever would make room may be the one who waits.
+      this.wake(job);
+    }
+    this.#updateKeepAlive();
+  }
+
   async #ended(): Promise<void> {
     while (!this.#isIdle) {
-      await new Promise<void>((resolve) => {
-        this.#onIdle.push(resolve);
-        this.#pumpSoon();
-      });
+      this.#pumpSoon();
+      await new Promise<void>((resolve) => void this.#onIdle.push(resolve));
     }
     this.crew.stopIdle();
     await this.crew.empty();

@@ -28,14 +28,14 @@ export interface ShutdownOptions {
  * const future = executor.submit(resize, "a.png", 200);
  * for await (const size of executor.map(measure, files)) console.log(size);
  */
-export class ProcessPoolExecutor implements AsyncDisposable {
+export class ProcessPoolExecutor<I extends Target = Target> implements AsyncDisposable {
   readonly #pool: Pool;
 
   /**
    * @param maxWorkers 1 to 4,095. @default cpuCount()
    * @throws {MultiprocessingError} ERR_MP_INVALID_ARGUMENT for an option that is unknown or of the wrong kind
    */
-  constructor(maxWorkers?: number | null, options?: PoolOptions) {
+  constructor(maxWorkers?: number | null, options?: PoolOptions<I>) {
     this.#pool = new Pool(maxWorkers, options);
   }
 

@@ -22,8 +22,8 @@ export interface MapSink {
   ended(): void;
   /** Somebody waits for it. */
   readonly isAwaited: boolean;
-  /** Nobody may be left to make room: it takes all. */
-  unbind(): void;
+  /** Unbound it takes all: nobody may be left to make room. */
+  setBound(bound: boolean): void;
   /** What was read before the input failed is finished first. */
   readonly finishesFirst: boolean;
   /** It is going to fail, and whoever made it do so knows. */
@@ -71,7 +71,7 @@ export class CollectingSink implements MapSink {
     this.#outcome.promise.catch(() => {});
   }
 
-  unbind(): void {}
+  setBound(): void {}
 
   results(total: number): unknown[] {
     this.#values.length = Math.max(this.#values.length, total);
@@ -147,8 +147,8 @@ export class StreamSink implements MapSink, AsyncIterableIterator<unknown, undef
     return Math.max(1, Math.floor((this.#options.buffer ?? largestBuffer) / (chunksInBuffer * workers)));
   }
 
-  unbind(): void {
-    this.#bound = false;
+  setBound(bound: boolean): void {
+    this.#bound = bound;
   }
 
   quiet(): void {}

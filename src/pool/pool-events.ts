@@ -35,8 +35,8 @@ export interface WorkerEvent {
   readonly exitCode?: number;
   /** The signal that ended it; of `worker:ended` only. */
   readonly signalCode?: NodeJS.Signals | null;
-  /** Why the pool replaced it, where it did: "memory", "tasks". */
-  readonly reason?: string | undefined;
+  /** Which of the pool's limits it had reached, where that is why it ended; of `worker:ended` only. */
+  readonly reason?: "memory" | "tasks" | undefined;
 }
 
 interface PoolChannels {

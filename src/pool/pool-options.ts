@@ -5,11 +5,12 @@
  */
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { invalidArgument, MultiprocessingError } from "../base/errors.ts";
-import { checkMilliseconds, checkOneOf, checkOptions, checkSignal, checkString, shown } from "../base/options.ts";
+import { checkDuration, checkOneOf, checkOptions, checkSignal, checkString, shown } from "../base/options.ts";
 import { addonOrUndefined, whyNoAddon } from "../host/addon.ts";
 import { cpuCount } from "../host/cpu-count.ts";
 import type { ServerSettings } from "../process/fork-server-protocol.ts";
 import type { StartMethod } from "../process/launcher.ts";
+import { launcherFor } from "../process/start-methods.ts";
 import type { Target, TargetArguments } from "../process/process-options.ts";
 import type { ProgressOption } from "./progress.ts";
 
@@ -29,9 +30,9 @@ export interface PoolOptions<I extends Target = Target> {
   readonly preload?: readonly (string | URL)[] | undefined;
   /** How often a task whose worker died is tried again. @default 0 */
   readonly retries?: number | undefined;
-  /** Milliseconds that a cancelled or timed out task has to end by itself before its worker is killed. @default 100 */
+  /** Milliseconds, 0 or more, that a cancelled or timed out task has to end by itself before its worker is killed. @default 100 */
   readonly cancelGraceMs?: number | undefined;
-  /** Milliseconds after which a worker without tasks ends; it is started again when needed. @default never */
+  /** Milliseconds, 0 or more, after which a worker without tasks ends; it is started again when needed. @default never */
   readonly idleTimeoutMs?: number | undefined;
   /** Processors: a number for each worker in turn, or a list for each. Linux, with the addon. @default any */
   readonly affinity?: readonly (number | readonly number[])[] | undefined;
@@ -41,7 +42,7 @@ export interface PoolOptions<I extends Target = Target> {
 
 /** What `submit` and `apply` take beside a function and its arguments. */
 export interface TaskOptions {
-  /** Milliseconds that the task may run, from its start. @default no limit */
+  /** Milliseconds, 0 or more, that the task may run, from its start. @default no limit */
   readonly timeoutMs?: number | undefined;
   /** Aborting it cancels the task, which rejects with `signal.reason`. @default none */
   readonly signal?: AbortSignal | undefined;
@@ -128,6 +129,8 @@ export function checkPoolOptions(call: string, processes: unknown, given: unknow
     throw invalidArgument(`${call}: initArgs must be an array; received ${shown(initArgs)}`);
   }
   checkString(call, "name", options["name"]);
+  const startMethod = options["startMethod"] as StartMethod | undefined;
+  if (startMethod !== undefined) launcherFor(startMethod, call);
   poolsMade++;
   return {
     processes: processes === undefined || processes === null ? cpuCount() : checkWorkers(call, "processes", processes),
@@ -137,11 +140,11 @@ export function checkPoolOptions(call: string, processes: unknown, given: unknow
     maxMemoryPerChildBytes: orInfinity(options["maxMemoryPerChildBytes"], (value) =>
       checkCount(call, "maxMemoryPerChildBytes", value),
     ),
-    startMethod: options["startMethod"] as StartMethod | undefined,
+    startMethod,
     preload: checkPreload(call, preload),
     retries: options["retries"] === undefined ? 0 : checkCount(call, "retries", options["retries"], 0),
-    cancelGraceMs: checkMilliseconds(call, "cancelGraceMs", options["cancelGraceMs"]) ?? defaultCancelGraceMs,
-    idleTimeoutMs: checkMilliseconds(call, "idleTimeoutMs", options["idleTimeoutMs"]),
+    cancelGraceMs: checkDuration(call, "cancelGraceMs", options["cancelGraceMs"]) ?? defaultCancelGraceMs,
+    idleTimeoutMs: checkDuration(call, "idleTimeoutMs", options["idleTimeoutMs"]),
     affinity: checkAffinity(call, affinity),
     name: (options["name"] as string | undefined) ?? `Pool-${poolsMade}`,
   };
@@ -228,7 +231,7 @@ function checkCommon(call: string, options: Record<string, unknown>): CheckedCal
   }
   checkSignal(call, signal);
   return {
-    timeoutMs: checkMilliseconds(call, "timeoutMs", options["timeoutMs"]),
+    timeoutMs: checkDuration(call, "timeoutMs", options["timeoutMs"]),
     signal: signal as AbortSignal | undefined,
     priority: priority ?? 0,
   };
@@ -241,6 +244,23 @@ export interface CheckedMapOptions extends CheckedCallOptions {
   readonly buffer: number | undefined;
 }
 
+function checkProgress(call: string, progress: unknown): void {
+  if (progress === undefined || typeof progress === "boolean" || typeof progress === "function") return;
+  if (typeof progress !== "object" || progress === null) {
+    throw invalidArgument(`${call}: progress must be true, options or a function; received ${shown(progress)}`);
+  }
+  checkOptions(`${call}, progress`, progress, ["label", "total", "stream", "onProgress"]);
+  const { label, total, stream, onProgress } = progress as Record<string, unknown>;
+  checkString(call, "progress.label", label);
+  if (total !== undefined) checkCount(call, "progress.total", total, 0);
+  if (stream !== undefined && typeof (stream as { write?: unknown } | null)?.write !== "function") {
+    throw invalidArgument(`${call}: progress.stream must be a stream to write to; received ${shown(stream)}`);
+  }
+  if (onProgress !== undefined && typeof onProgress !== "function") {
+    throw invalidArgument(`${call}: progress.onProgress must be a function; received ${shown(onProgress)}`);
+  }
+}
+
 const mapOptions = ["timeoutMs", "signal", "priority", "chunkSize", "onError", "progress"];
 
 export function checkMapOptions(call: string, given: unknown, { lazy }: { readonly lazy: boolean }): CheckedMapOptions {
@@ -248,10 +268,7 @@ export function checkMapOptions(call: string, given: unknown, { lazy }: { readon
   const options = (given ?? {}) as Record<string, unknown>;
   const { chunkSize, onError, progress, buffer } = options;
   checkOneOf(call, "onError", onError, ["stop", "collect"]);
-  const kind = typeof progress;
-  if (progress !== undefined && kind !== "boolean" && kind !== "function" && (kind !== "object" || progress === null)) {
-    throw invalidArgument(`${call}: progress must be true, options or a function; received ${shown(progress)}`);
-  }
+  checkProgress(call, progress);
   return {
     ...checkCommon(call, options),
     chunkSize: chunkSize === undefined || chunkSize === "auto" ? undefined : checkCount(call, "chunkSize", chunkSize),

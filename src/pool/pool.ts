@@ -6,7 +6,14 @@
  * Leaves to others: everything behind the calls (`engine.ts`).
  */
 import { ClosedError, invalidArgument } from "../base/errors.ts";
-import { checkFunction, checkWaitOptions, shown, type WaitOptions } from "../base/options.ts";
+import {
+  checkBoolean,
+  checkFunction,
+  checkOptions,
+  checkWaitOptions,
+  shown,
+  type WaitOptions,
+} from "../base/options.ts";
 import type { Target } from "../process/process-options.ts";
 import { takeNearStack, type NearStack } from "../process/stacks.ts";
 import { registerKind, type Encoder } from "../wire/kinds.ts";
@@ -52,7 +59,7 @@ interface MapCall {
  * await using pool = new Pool();
  * const sizes = await pool.map((file: string) => statSync(file).size, files);
  */
-export class Pool implements AsyncDisposable {
+export class Pool<I extends Target = Target> implements AsyncDisposable {
   readonly #engine: Engine;
 
   /**
@@ -63,7 +70,7 @@ export class Pool implements AsyncDisposable {
    * ERR_MP_NOT_SUPPORTED where this machine lacks what an option needs
    * @throws {UnserializableError} when the initializer or its arguments cannot be copied
    */
-  constructor(processes?: number | null, options?: PoolOptions) {
+  constructor(processes?: number | null, options?: PoolOptions<I>) {
     this.#engine = new Engine(checkPoolOptions("new Pool()", processes, options));
     unreachable.register(this, this.#engine);
   }
@@ -256,7 +263,8 @@ export class Pool implements AsyncDisposable {
   }
 
   /**
-   * Waits until all is done and all workers have ended.
+   * Waits until all is done and all workers have ended. Results of `imap` that nobody has read are kept; an input without
+   * an end is read without one while this waits, so leave its loop first, or give a `timeoutMs`.
    *
    * @throws {MultiprocessingError} ERR_MP_INVALID_STATE before close() or terminate()
    * @throws {TimeoutError} when `timeoutMs` passes first
@@ -266,10 +274,10 @@ export class Pool implements AsyncDisposable {
   }
 
   /** Ends it now: tasks that are not settled reject with CancelledError, workers get SIGTERM, then SIGKILL. Resolves when they are gone. */
-  async terminate({
-    force = false,
-  }: { /** SIGKILL at once. @default false */ readonly force?: boolean } = {}): Promise<void> {
-    await this.#engine.terminate(force);
+  async terminate(options: { /** SIGKILL at once. @default false */ readonly force?: boolean } = {}): Promise<void> {
+    checkOptions("Pool.terminate()", options, ["force"]);
+    checkBoolean("Pool.terminate()", "force", options.force);
+    await this.#engine.terminate(options.force === true);
   }
 
   /** @internal For the executor: what waits for a worker is cancelled, what runs goes on. */

@@ -195,6 +195,7 @@ export class TaskRunner implements WorkerSide {
     else this.#out.flushIfDue(now);
   }
 
+  /** Its answer is written: whoever dies of writing it, by a getter or for want of memory, would die of it again. */
   #end(): void {
     this.#words[this.#at] = 0;
     setRunning(0);
@@ -245,8 +246,8 @@ export class TaskRunner implements WorkerSide {
   }
 
   #answer({ taskId }: CallMessage, start: number, value: unknown, ok: boolean): void {
-    this.#end();
     this.#out.answer(taskId, performance.now() - start, ok, value);
+    this.#end();
   }
 
   async #chunk(unit: Unit & { kind: "chunk" }): Promise<void> {
@@ -306,12 +307,12 @@ export class TaskRunner implements WorkerSide {
           return value;
         }
       } catch (error) {
-        this.#end();
         this.#out.fault(at, error);
+        this.#end();
         continue;
       }
-      this.#end();
       this.#out.result(at, value);
+      this.#end();
     }
     this.#reached = to;
     return undefined;
@@ -323,12 +324,12 @@ export class TaskRunner implements WorkerSide {
     try {
       value = await pending;
     } catch (error) {
-      this.#end();
       this.#out.fault(at, error);
+      this.#end();
       return;
     }
-    this.#end();
     this.#out.result(at, value);
+    this.#end();
   }
 
   /** `process.exit()` in a task, or an uncaught error: what is done is done, and the pool learns which task it was. */

@@ -73,6 +73,8 @@ export class Worker implements PoolSide {
   hasFailed = false;
   /** It gets nothing more, and is stopped when it has answered. */
   isRetiring = false;
+  /** Which limit it has reached. */
+  retiredFor: "memory" | "tasks" | undefined;
   idleSince: number = performance.now();
   busyMs = 0;
   busySince: number | undefined;

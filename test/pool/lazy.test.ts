@@ -196,6 +196,31 @@ test("who takes only the first results and then closes and joins the pool does n
   assert.equal(count, 500); // Nothing is lost: it was kept for whoever would still come.
 });
 
+test("join() that gives up reads an input without an end no further, and loses nothing of it", async () => {
+  const own = new Pool(1);
+  let read = 0;
+  function* forever(): Generator<number> {
+    for (;;) yield read++;
+  }
+  const results = own.imap((n: number) => n, forever(), { buffer: 4, chunkSize: 1 });
+  assert.equal((await results.next()).value, 0);
+  own.close();
+  const controller = new AbortController();
+  const given = [own.join({ timeoutMs: 50 }), own.join({ signal: controller.signal })];
+  await assert.rejects(given[0]!, { code: "ERR_MP_TIMEOUT" });
+  const atFirst = read;
+  while (read === atFirst) await sleep(1); // The other one still waits, and may be the one who would make room.
+  controller.abort("enough");
+  await assert.rejects(given[1]!, (reason) => reason === "enough");
+  const atEnd = read;
+  await sleep(50); // Bound again it stands still at once: what goes on would have read thousands by then.
+  assert.equal(read, atEnd);
+  for (let n = 1; n <= atEnd + 10; n++) assert.equal((await results.next()).value, n);
+  assert.ok(read <= atEnd + 10 + 1 + 4, `${read} read`);
+  await results.return!();
+  await own.join({ timeoutMs: 10_000 });
+});
+
 test("results are in order though tasks end out of order, and unordered ones come as they are done", async () => {
   const items = [60, 1, 40, 1, 20, 1];
   const inOrder: number[] = [];

@@ -1,11 +1,12 @@
-/** After each test of a file: no child, no open descriptor, no entry in /dev/shm more than before it. */
+/** After each test of a file: no child, no worker, no open descriptor, no entry in /dev/shm more than before it. */
 import assert from "node:assert/strict";
+import { subscribe } from "node:diagnostics_channel";
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { afterEach, before as beforeAll, beforeEach } from "node:test";
 import { addonOrUndefined } from "#src/host/addon.js";
 import { rootOfName } from "#src/host/family-names.js";
-import { isRunning } from "#src/host/process-facts.js";
-import { Process } from "#src/index.js";
+import { isRunning, markOf, type ProcessMark } from "#src/host/process-facts.js";
+import { Process, type WorkerEvent } from "#src/index.js";
 import { ownId } from "#src/memory/participants.js";
 
 /** What has just been closed is gone a few turns of the event loop later; what is not gone by then has leaked. */
@@ -13,6 +14,16 @@ const settleMs = 3000;
 
 export function leaveNothingBehind(): void {
   let before: Snapshot;
+  // Forked workers are the fork server's children: they are known by what their pools tell.
+  let workers: ProcessMark[] = [];
+  subscribe(
+    "node-multiprocessing:pool:worker:started",
+    (event) => void workers.push(markOf((event as WorkerEvent).pid!)),
+  );
+  const leftNow = (): string[] => [
+    ...difference(before, snapshot()),
+    ...workers.filter(isRunning).map(({ pid }) => `worker ${pid} ${commandOf(String(pid))}`),
+  ];
   // The fork server stays for the life of this process: it is no leak.
   beforeAll(async () => {
     if (addonOrUndefined() !== undefined) ownId(); // The family's memory and this process's doorbell are no leak either.
@@ -22,13 +33,14 @@ export function leaveNothingBehind(): void {
   });
   beforeEach(() => {
     before = snapshot();
+    workers = [];
   });
   afterEach(async () => {
     const deadline = Date.now() + settleMs;
-    let left = difference(before, snapshot());
+    let left = leftNow();
     while (left.length > 0 && Date.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 10));
-      left = difference(before, snapshot());
+      left = leftNow();
     }
     assert.deepEqual(left, [], "left behind");
   });
