@@ -1,8 +1,9 @@
 /** What a pool does when nothing goes wrong: the contract, by each start method. */
 import assert from "node:assert/strict";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { rmSync } from "node:fs";
 import { test } from "node:test";
-import { ClosedError, currentTask, Pool, ProcessPoolExecutor, TimeoutError } from "#src/index.js";
+import { ClosedError, currentTask, Pool, TimeoutError, type WorkerEvent } from "#src/index.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
 import { forEachStartMethod } from "../support/methods.ts";
 import { poolsBy } from "../support/pools.ts";
@@ -14,6 +15,15 @@ async function* slowly<T>(items: Iterable<T>): AsyncGenerator<T> {
     await sleep(0);
     yield item;
   }
+}
+
+/** Why the workers that end meanwhile were replaced. */
+async function reasons(during: () => Promise<void>): Promise<WorkerEvent["reason"][]> {
+  const heard: WorkerEvent["reason"][] = [];
+  const listener = (event: unknown): void => void heard.push((event as WorkerEvent).reason);
+  subscribe("node-multiprocessing:pool:worker:ended", listener);
+  await during().finally(() => unsubscribe("node-multiprocessing:pool:worker:ended", listener));
+  return heard;
 }
 
 forEachStartMethod((_context, method) => {
@@ -221,24 +231,32 @@ forEachStartMethod((_context, method) => {
       assert.deepEqual(order, ["high", "map", "first", "second", "low"]);
     }));
 
-  test("maxTasksPerChild counts items, not chunks, and a worker is replaced after them", () =>
-    withPool(1, { maxTasksPerChild: 4 }, async (pool) => {
-      const pids = await pool.map(() => process.pid, Array.from({ length: 12 }), { chunkSize: 3 });
-      const counts = new Map<number, number>();
-      for (const pid of pids) counts.set(pid, (counts.get(pid) ?? 0) + 1);
-      assert.deepEqual([...counts.values()], [4, 4, 4]);
-    }));
+  test("maxTasksPerChild counts items, not chunks, and a worker is replaced after them, and says so", async () => {
+    const told = await reasons(() =>
+      withPool(1, { maxTasksPerChild: 4 }, async (pool) => {
+        const pids = await pool.map(() => process.pid, Array.from({ length: 12 }), { chunkSize: 3 });
+        const counts = new Map<number, number>();
+        for (const pid of pids) counts.set(pid, (counts.get(pid) ?? 0) + 1);
+        assert.deepEqual([...counts.values()], [4, 4, 4]);
+      }),
+    );
+    assert.deepEqual(told.slice(0, 3), ["tasks", "tasks", "tasks"]);
+  });
 
-  test("a worker that uses more than maxMemoryPerChildBytes is replaced once its task is done", () =>
-    withPool(1, { maxMemoryPerChildBytes: 250 * 2 ** 20 }, async (pool) => {
-      const [lean] = await pool.map(() => process.pid, [0]);
-      const hoard = (): number => {
-        Object.assign(globalThis, { kept: Buffer.alloc(300 * 2 ** 20, 1) });
-        return process.pid;
-      };
-      assert.equal(await pool.submit(hoard), lean);
-      assert.notEqual(await pool.submit(() => process.pid), lean);
-    }));
+  test("a worker that uses more than maxMemoryPerChildBytes is replaced once its task is done, and says so", async () => {
+    const told = await reasons(() =>
+      withPool(1, { maxMemoryPerChildBytes: 250 * 2 ** 20 }, async (pool) => {
+        const [lean] = await pool.map(() => process.pid, [0]);
+        const hoard = (): number => {
+          Object.assign(globalThis, { kept: Buffer.alloc(300 * 2 ** 20, 1) });
+          return process.pid;
+        };
+        assert.equal(await pool.submit(hoard), lean);
+        assert.notEqual(await pool.submit(() => process.pid), lean);
+      }),
+    );
+    assert.equal(told[0], "memory");
+  });
 
   test("under a maxMemoryPerChildBytes that no worker keeps to, each does a task all the same", () =>
     withPool(1, { maxMemoryPerChildBytes: 1 }, async (pool) => {
@@ -328,37 +346,12 @@ forEachStartMethod((_context, method) => {
     assert.equal(pool.statistics().workers.length, 0);
   });
 
-  test("ProcessPoolExecutor: submit, map of several iterables, shutdown", async () => {
-    const executor = new ProcessPoolExecutor(2, { startMethod: method });
-    assert.equal(await executor.submit((a: number, b: number) => a ** b, 2, 10), 1024);
-    const rows: string[] = [];
-    for await (const row of executor.map((a: number, b: string) => a + b, [1, 2, 3], slowly(["a", "b"])))
-      rows.push(row);
-    assert.deepEqual(rows, ["1a", "2b"]);
-    const running = executor.submit(() => sleep(100).then(() => 1));
-    while (running.state !== "running") await sleep(1);
-    const others = Array.from({ length: 5 }, () => executor.submit(() => sleep(100)));
-    await executor.shutdown({ cancelFutures: true });
-    assert.equal(await running, 1);
-    const states = others.map(({ state }) => state);
-    assert.equal(states.filter((state) => state === "cancelled").length >= 4, true, String(states));
-    await Promise.allSettled(others);
-    await assert.rejects(
-      executor.submit(() => 1),
-      { code: "ERR_MP_CLOSED" },
-    );
-    const other = new ProcessPoolExecutor(1, { startMethod: method });
-    const stuck = other.submit(() => {
-      for (;;);
-    });
-    await other.killWorkers();
-    await assert.rejects(stuck, { code: "ERR_MP_CANCELLED" });
-  });
-
   test("preload is imported before the initializer; affinity binds each worker to its processors", async () => {
-    const module = new URL("../modules/preloaded.js", import.meta.url);
-    await withPool(1, { preload: [module], initializer: () => Object.keys(globalThis).length }, async (pool) => {
-      assert.equal(typeof (await pool.submit(() => currentTask()!.state)), "number");
+    const module = new URL("../modules/leaves-a-mark.js", import.meta.url);
+    const mark = (): number | undefined => (globalThis as { importedBy?: number }).importedBy;
+    await withPool(1, { preload: [module], initializer: mark }, async (pool) => {
+      const [atFirst, pid] = await pool.submit(() => [currentTask()!.state, process.pid]);
+      assert.equal(atFirst, pid);
     });
     if (method === "spawn") return; // The addon is there with the other method for certain.
     await withPool(2, { affinity: [0] }, async (pool) => {

@@ -8,7 +8,7 @@ import { leaveNothingBehind } from "../support/leaks.ts";
 import { comesBackTo, mib, usedBytes } from "../support/memory.ts";
 import { forEachStartMethod } from "../support/methods.ts";
 import { poolsBy } from "../support/pools.ts";
-import { gone } from "../support/programs.ts";
+import { gone, startProgram } from "../support/programs.ts";
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -145,4 +145,15 @@ forEachStartMethod((_context, method) => {
       assert.equal(await pool.submit(() => 1), 1);
       rmSync(folder, { recursive: true });
     }));
+
+  test("Ctrl-C that the program handles is the program's: its workers go on, and the tasks end as if nothing had been", async () => {
+    const program = startProgram("pool-goes-on", [method], { detached: true });
+    const pids = (await program.tells("worker", 2)).map(Number);
+    process.kill(-program.child.pid!, "SIGINT"); // The whole group, as a terminal does.
+    const { code, stderr } = await program.ended;
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.deepEqual([program.told("heard"), program.told("results")], [["SIGINT"], ["10,20"]]);
+    assert.equal(new Set(pids).size, 2);
+    for (const pid of pids) await gone(pid);
+  });
 });

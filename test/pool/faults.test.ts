@@ -41,20 +41,19 @@ forEachStartMethod((_context, method) => {
         for (;;);
       });
       while (stuck.workerPid === undefined) await sleep(1);
-      const others = pool.map(
-        (x: number) => x,
-        Array.from({ length: 1000 }, (_, n) => n),
-      );
+      const items = Array.from({ length: 1000 }, (_, n) => n);
+      const others = pool.map((x: number) => x, items);
       process.kill(stuck.workerPid, "SIGKILL");
       await assert.rejects(
         stuck,
         exited({ exitCode: -9, signalCode: "SIGKILL", taskId: stuck.id, pid: stuck.workerPid }),
       );
-      assert.equal((await others).length, 1000);
+      assert.deepEqual(await others, items);
+      assert.deepEqual([pool.statistics().failed, pool.statistics().retried], [1, 0]);
       assert.equal(await pool.submit(() => "goes on"), "goes on");
     }));
 
-  test("process.exit() in a task, and an uncaught error beside it, cost that task; what was done before is not lost", () =>
+  test("process.exit() in a task costs that task; what was done before is not lost, and the rest is done", () =>
     withPool(1, {}, async (pool) => {
       await assert.rejects(
         pool.submit(() => process.exit(3)),

@@ -92,6 +92,16 @@ test("an input that throws: map rejects with it, imap gives what came before and
       (error) => error instanceof Broken,
     );
     assert.deepEqual(seen, [10, 20]);
+    const unordered = pool.imapUnordered((x: number) => x * 10, input());
+    const both = [(await unordered.next()).value, (await unordered.next()).value];
+    assert.deepEqual(new Set(both), new Set([10, 20]));
+    await assert.rejects(unordered.next(), (error) => error instanceof Broken);
+    assert.deepEqual(await unordered.next(), { done: true, value: undefined });
+    const executor = new ProcessPoolExecutor(1);
+    const rows = executor.map((x: number, y: number) => x + y, input(), [5, 5, 5]);
+    assert.deepEqual([(await rows.next()).value, (await rows.next()).value], [6, 7]);
+    await assert.rejects(rows.next(), (error) => error instanceof Broken);
+    await executor.shutdown();
   }
   assert.equal(await pool.submit(() => "goes on"), "goes on");
 });

@@ -66,7 +66,6 @@ function snapshot(): Snapshot {
 /** Other test files run at the same time, and have names of their own; semaphores (`sem.…`) are other programs'. */
 function isOurs(name: string): boolean {
   if (/^(?:sem\.|pym-)/.test(name)) return false; // Semaphores and arenas of C and of Python: nothing of ours is named so.
-  if (name.startsWith("sem.")) return false;
   const root = rootOfName(name);
   return root === undefined || root.pid === process.pid || !isRunning(root);
 }
