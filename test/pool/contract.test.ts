@@ -17,13 +17,13 @@ async function* slowly<T>(items: Iterable<T>): AsyncGenerator<T> {
   }
 }
 
-/** Why the workers that end meanwhile were replaced. */
+/** Which limits the workers that end meanwhile had reached, of those that had reached one. */
 async function reasons(during: () => Promise<void>): Promise<WorkerEvent["reason"][]> {
   const heard: WorkerEvent["reason"][] = [];
   const listener = (event: unknown): void => void heard.push((event as WorkerEvent).reason);
   subscribe("node-multiprocessing:pool:worker:ended", listener);
   await during().finally(() => unsubscribe("node-multiprocessing:pool:worker:ended", listener));
-  return heard;
+  return heard.filter((reason) => reason !== undefined);
 }
 
 forEachStartMethod((_context, method) => {
@@ -240,7 +240,7 @@ forEachStartMethod((_context, method) => {
         assert.deepEqual([...counts.values()], [4, 4, 4]);
       }),
     );
-    assert.deepEqual(told.slice(0, 3), ["tasks", "tasks", "tasks"]);
+    assert.deepEqual(told, ["tasks", "tasks", "tasks"]);
   });
 
   test("a worker that uses more than maxMemoryPerChildBytes is replaced once its task is done, and says so", async () => {
@@ -255,7 +255,7 @@ forEachStartMethod((_context, method) => {
         assert.notEqual(await pool.submit(() => process.pid), lean);
       }),
     );
-    assert.equal(told[0], "memory");
+    assert.deepEqual(told, ["memory"]);
   });
 
   test("under a maxMemoryPerChildBytes that no worker keeps to, each does a task all the same", () =>

@@ -215,7 +215,7 @@ forEachStartMethod((_context, method) => {
       );
       assert.ok(performance.now() - start >= 99);
       const mixed = await pool
-        .map(work, [0, 1, 2, 3, 4, 5, 6], { chunkSize: 7, timeoutMs: 100, onError: "collect" })
+        .map(work, [0, 1, 2, 3, 4, 5, 6], { chunkSize: 7, timeoutMs: 1000, onError: "collect" })
         .catch((error: unknown) => error as AggregateError & { indexes: number[]; results: number[] });
       assert.ok(mixed instanceof AggregateError && mixed.errors[0] instanceof TimeoutError);
       assert.deepEqual(mixed.indexes, [3]);
