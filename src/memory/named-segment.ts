@@ -10,7 +10,7 @@
 import { closeSync, fstatSync, linkSync, lstatSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { invalidState, MultiprocessingError } from "../base/errors.ts";
-import { requireAddon } from "../host/addon.ts";
+import { requireAddon, type Addon } from "../host/addon.ts";
 import {
   clearAbandonedNames,
   clearNamesOf,
@@ -61,8 +61,7 @@ export function createSegment(
   const prefix = namePrefix();
   refuseWhatCannotFit(sizeBytes);
   // Made under a name of the family's, so that whoever dies in the middle leaves nothing that is not cleared.
-  const made = prefix + randomHex(4);
-  const descriptor = attempt(`create shared memory "${chosen ?? made}"`, () => addon.openNamed(`/${made}`, true));
+  const { made, descriptor } = attempt(`create shared memory "${chosen ?? prefix}"`, () => openNew(addon, prefix));
   let keepMade = false;
   try {
     attempt(`reserve ${sizeBytes} bytes of shared memory`, () => addon.reserve(descriptor, 0, sizeBytes));
@@ -74,6 +73,18 @@ export function createSegment(
   } finally {
     closeSync(descriptor);
     if (!keepMade) addon.unlinkNamed(`/${made}`);
+  }
+}
+
+/** A new segment under a name that is made up; of 2^32, one that is in use is met now and then. */
+function openNew(addon: Addon, prefix: string): { readonly made: string; readonly descriptor: number } {
+  for (;;) {
+    const made = prefix + randomHex(4);
+    try {
+      return { made, descriptor: addon.openNamed(`/${made}`, true) };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
   }
 }
 

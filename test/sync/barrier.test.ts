@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { isRunning, markOf } from "#src/host/process-facts.js";
-import { Barrier, BrokenBarrierError, Semaphore } from "#src/index.js";
+import { Barrier, BrokenBarrierError, Queue, Semaphore, SharedValue } from "#src/index.js";
 import { isBefore, nextGeneration, parseState, phase, stateWord, wasBroken } from "#src/sync/barrier-state.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
 import { forEachStartMethod } from "../support/methods.ts";
@@ -233,5 +233,163 @@ forEachStartMethod((context) => {
     assert.throws(() => barrier.waitSync(bounded), broken);
     await child.join();
     shared.letGo();
+  });
+
+  const inOrder = <T>(list: readonly T[]): T[] => [...list].sort((a, b) => (String(a) < String(b) ? -1 : 1));
+
+  /** What the work returned here, and in each of so many processes. */
+  async function together<R>(processes: number, work: (blocking: boolean) => Promise<R>): Promise<R[]> {
+    const children = Array.from(
+      { length: processes },
+      (_, n) => new context.Process({ target: work, args: [n % 2 === 0] }),
+    );
+    await Promise.all(children.map((child) => child.start()));
+    const results = await Promise.all([work(false), ...children.map((child) => child.result)]);
+    await Promise.all(children.map((child) => child.join()));
+    return results as R[];
+  }
+
+  test("of those who pass together each has an index of its own", async () => {
+    const barrier = new Barrier(3);
+    const all = await together(2, async (blocking) => {
+      const indexes: number[] = [];
+      for (let round = 0; round < 20; round++) {
+        indexes.push(blocking ? barrier.waitSync(bounded) : await barrier.wait(bounded));
+      }
+      return indexes;
+    });
+    for (let round = 0; round < 20; round++) {
+      assert.deepEqual(new Set(all.map((indexes) => indexes[round])), new Set([0, 1, 2]));
+    }
+    assert.deepEqual(barrier.statistics(), { parties: 3, waiting: 0, broken: false });
+  });
+
+  test("its action is called once for all processes, before any passes; its error breaks it for all", async () => {
+    const calls = new SharedValue("int32");
+    const barrier = new Barrier(3, {
+      action: () => {
+        if (calls.add(1) === 1) throw new RangeError("on purpose");
+      },
+    });
+    const between = new Barrier(3);
+    const all = await together(2, async (blocking) => {
+      const found: unknown[] = [];
+      for (let round = 0; round < 2; round++) {
+        try {
+          if (blocking) barrier.waitSync(bounded);
+          else await barrier.wait(bounded);
+          found.push(calls.value);
+        } catch (error) {
+          found.push(error instanceof BrokenBarrierError ? "broken" : (error as Error).name);
+        }
+        await between.wait(bounded); // Nobody begins again before all have looked.
+      }
+      return found;
+    });
+    assert.deepEqual(
+      all.map(([first]) => first),
+      [1, 1, 1],
+    );
+    assert.deepEqual(inOrder(all.map(([, second]) => second)), ["RangeError", "broken", "broken"]);
+    assert.equal(barrier.broken, true);
+  });
+
+  test("one party's abort() breaks it for those of other processes, whether they wait or come later", async () => {
+    const barrier = new Barrier(4);
+    const found = await together(3, async (blocking) => {
+      if ((await barrier.wait(bounded)) === 1) {
+        barrier.abort();
+        return "aborted";
+      }
+      try {
+        return blocking ? barrier.waitSync(bounded) : await barrier.wait(bounded);
+      } catch (error) {
+        return error instanceof BrokenBarrierError ? "broken" : String(error);
+      }
+    });
+    assert.deepEqual(inOrder(found), ["aborted", "broken", "broken", "broken"]);
+    assert.equal(barrier.broken, true);
+  });
+
+  test("one party's reset() sends those away who wait in other processes; then all pass again", async () => {
+    const barrier = new Barrier(4);
+    const found = await together(3, async (blocking) => {
+      let outcome = "reset";
+      if ((await barrier.wait(bounded)) === 1) {
+        while (barrier.waiting < 3) await new Promise((resolve) => setTimeout(resolve, 1));
+        barrier.reset();
+      } else {
+        try {
+          outcome = String(blocking ? barrier.waitSync(bounded) : await barrier.wait(bounded));
+        } catch (error) {
+          outcome = error instanceof BrokenBarrierError ? "broken" : String(error);
+        }
+      }
+      return [outcome, await barrier.wait(bounded)] as const;
+    });
+    assert.deepEqual(inOrder(found.map(([outcome]) => outcome)), ["broken", "broken", "broken", "reset"]);
+    assert.deepEqual(inOrder(found.map(([, index]) => index)), [0, 1, 2, 3]);
+    assert.equal(barrier.broken, false);
+  });
+
+  test("reset() after abort() makes it as new for all processes", async () => {
+    const barrier = new Barrier(3);
+    const meeting = new Barrier(3);
+    const found = await together(2, async (blocking) => {
+      let outcome = "aborted";
+      if ((await barrier.wait(bounded)) === 1) barrier.abort();
+      else {
+        outcome = await barrier.wait(bounded).then(String, (error: { code?: string }) => String(error.code));
+      }
+      // All have left it before it is reset, and nobody comes before it has been.
+      if ((await meeting.wait(bounded)) === 1) barrier.reset();
+      await meeting.wait(bounded);
+      return [outcome, blocking ? barrier.waitSync(bounded) : await barrier.wait(bounded)] as const;
+    });
+    assert.deepEqual(inOrder(found.map(([outcome]) => outcome)), [broken.code, broken.code, "aborted"]);
+    assert.deepEqual(inOrder(found.map(([, index]) => index)), [0, 1, 2]);
+  });
+
+  test("other than in Python, parties whose time is over, by its own limit or the call's, leave it whole", async () => {
+    const barrier = new Barrier(3, { timeoutMs: 30 });
+    const gaveUp = new Semaphore(0);
+    const giveUp = async (blocking: boolean): Promise<unknown[]> => {
+      const codes: unknown[] = [];
+      for (const limits of [undefined, { timeoutMs: 20 }]) {
+        try {
+          codes.push(blocking ? barrier.waitSync(limits) : await barrier.wait(limits));
+        } catch (error) {
+          codes.push((error as { code: unknown }).code);
+        }
+      }
+      gaveUp.release();
+      await barrier.wait(bounded);
+      return codes;
+    };
+    const children = [true, false].map((blocking) => new context.Process({ target: giveUp, args: [blocking] }));
+    await Promise.all(children.map((child) => child.start()));
+    for (const _ of children) await gaveUp.acquire(bounded);
+    assert.equal(barrier.broken, false);
+    await barrier.wait(bounded);
+    for (const child of children) assert.deepEqual(await child.result, ["ERR_MP_TIMEOUT", "ERR_MP_TIMEOUT"]);
+    await Promise.all(children.map((child) => child.join()));
+  });
+
+  test("processes that report after each of hundreds of passes report in step", async () => {
+    const barrier = new Barrier(3);
+    const reports = new Queue<number>();
+    const pass = async (blocking: boolean): Promise<void> => {
+      for (let round = 0; round < 300; round++) {
+        if (blocking) barrier.waitSync(bounded);
+        else await barrier.wait(bounded);
+        reports.putSync(round);
+      }
+    };
+    const children = [true, false, true].map((blocking) => new context.Process({ target: pass, args: [blocking] }));
+    await Promise.all(children.map((child) => child.start()));
+    for (let round = 0; round < 300; round++) {
+      for (const _ of children) assert.equal(await reports.get(bounded), round);
+    }
+    await Promise.all(children.map((child) => child.join()));
   });
 });

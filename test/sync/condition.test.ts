@@ -1,7 +1,7 @@
 /** Condition: the scenarios of CPython's _TestCondition, and notifications whose receivers die. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Condition, Lock, RLock } from "#src/index.js";
+import { Condition, Lock, RLock, Semaphore, SharedValue } from "#src/index.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
 import { forEachStartMethod } from "../support/methods.ts";
 import { joinSharedWords, makeSharedWords, reaches } from "../support/shared-words.ts";
@@ -261,5 +261,106 @@ forEachStartMethod((context) => {
     condition.release();
     assert.equal(await child.result, true);
     await child.join();
+  });
+
+  for (const blocking of [false, true]) {
+    test(`two processes wait ${blocking ? "(blocking) " : ""}for what the other one changes: waitFor() sees it`, async () => {
+      const condition = new Condition();
+      const state = new SharedValue("int32", -1);
+      const child = new context.Process({
+        target: async () => {
+          using _ = await condition.acquire(bounded);
+          state.value = 0;
+          condition.notify();
+          const isFour = (): boolean => state.value === 4;
+          return blocking ? condition.waitForSync(isFour, bounded) : await condition.waitFor(isFour, bounded);
+        },
+      });
+      const guard = await condition.acquire();
+      await child.start();
+      assert.equal(await condition.waitFor(() => state.value === 0, bounded), true);
+      guard.release();
+      for (let n = 0; n < 4; n++) {
+        await condition.withLock(() => {
+          state.add(1);
+          condition.notify();
+        });
+      }
+      assert.equal(await child.result, true);
+      await child.join();
+      assert.equal(condition.locked, false);
+    });
+  }
+
+  test("notifications of another process do not lengthen the limit of waitFor()", async () => {
+    const condition = new Condition();
+    const state = new SharedValue("int32", 0);
+    const begun = new Semaphore(0);
+    const target = async (blocking: boolean): Promise<unknown[]> => {
+      begun.release();
+      const guard = await condition.acquire(bounded);
+      const from = performance.now();
+      const isFour = (): boolean => state.value === 4;
+      const limits = { timeoutMs: 100 };
+      const result = blocking ? condition.waitForSync(isFour, limits) : await condition.waitFor(isFour, limits);
+      const found = [result, performance.now() - from >= 99, condition.locked];
+      guard.release();
+      return found;
+    };
+    const children = [true, false].map((blocking) => new context.Process({ target, args: [blocking] }));
+    await Promise.all(children.map((child) => child.start()));
+    for (const _ of children) await begun.acquire(bounded);
+    for (let n = 0; n < 3; n++) {
+      await condition.withLock(() => {
+        state.add(1);
+        condition.notifyAll();
+      });
+    }
+    for (const child of children) assert.deepEqual(await child.result, [false, true, true]);
+    await Promise.all(children.map((child) => child.join()));
+    assert.equal(condition.statistics().waiting, 0);
+  });
+
+  test("it is of no use to a process that has not its lock while another has it", async () => {
+    const condition = new Condition();
+    using _ = await condition.acquire();
+    const target = async (): Promise<unknown[]> => {
+      const calls = [
+        () => condition.notify(),
+        () => condition.notifyAll(),
+        () => condition.wait(bounded),
+        () => condition.waitSync(bounded),
+        () => condition.waitFor(() => true),
+        () => condition.waitForSync(() => true),
+      ];
+      const code = (error: { code?: string }): unknown => error.code;
+      const found = await Promise.all(calls.map(async (call) => call()).map((each) => each.then(String, code)));
+      return [condition.locked, condition.tryAcquire(), ...new Set(found)];
+    };
+    const child = new context.Process({ target });
+    await child.start();
+    assert.deepEqual(await child.result, [true, undefined, "ERR_MP_INVALID_STATE"]);
+    await child.join();
+  });
+
+  test("processes that have its RLock twice leave it to others while they wait, and have it twice afterwards", async () => {
+    const lock = new RLock();
+    const condition = new Condition(lock);
+    const target = async (blocking: boolean): Promise<unknown[]> => {
+      await lock.acquire(bounded);
+      await lock.acquire(bounded);
+      const notified = blocking ? condition.waitSync(bounded) : await condition.wait(bounded);
+      const { count } = lock.statistics();
+      lock.release();
+      lock.release();
+      return [notified, count];
+    };
+    const children = [true, false].map((blocking) => new context.Process({ target, args: [blocking] }));
+    await Promise.all(children.map((child) => child.start()));
+    await waiting(condition, 2);
+    await condition.withLock(() => condition.notifyAll(), bounded);
+    for (const child of children) assert.deepEqual(await child.result, [true, 2]);
+    await Promise.all(children.map((child) => child.join()));
+    assert.equal(lock.locked, false);
   });
 });

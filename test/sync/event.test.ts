@@ -75,4 +75,57 @@ forEachStartMethod((context) => {
     assert.equal(event.waitSync(bounded), true);
     await child.join();
   });
+
+  test("whether it is set is the same everywhere; who finds it set does not wait", async () => {
+    const event = new Event();
+    const next = new Semaphore(0);
+    const looked = new Semaphore(0);
+    const look = async (): Promise<unknown[]> => {
+      const found: unknown[] = [];
+      for (let n = 0; n < 3; n++) {
+        await next.acquire(bounded);
+        const limits = { timeoutMs: event.isSet() ? 10_000 : 20 };
+        found.push([event.isSet(), String(event), event.waitSync(limits), await event.wait(limits)]);
+        looked.release();
+      }
+      event.set();
+      return found;
+    };
+    const child = new context.Process({ target: look });
+    await child.start();
+    for (const change of [() => {}, () => event.set(), () => event.clear()]) {
+      change();
+      next.release();
+      await looked.acquire(bounded);
+    }
+    const unset = [false, "<Event unset>", false, false];
+    assert.deepEqual(await child.result, [unset, [true, "<Event set>", true, true], unset]);
+    assert.equal(event.isSet(), true, "the child has set it last");
+    await child.join();
+  });
+
+  test("other than in Python, set() waits for no waiter: one is killed, another stopped, and nobody else minds", async () => {
+    const event = new Event();
+    const children = [true, false, true].map(
+      (blocking) =>
+        new context.Process({
+          target: () => (blocking ? event.waitSync(bounded) : event.wait(bounded)),
+        }),
+    );
+    await Promise.all(children.map((child) => child.start()));
+    while (event.statistics().waitingProcesses < 3) await new Promise((resolve) => setTimeout(resolve, 2));
+    const [killed, stopped, awake] = children as [(typeof children)[0], (typeof children)[0], (typeof children)[0]];
+    for (const child of [killed, stopped]) process.kill(child.pid!, "SIGSTOP");
+    event.set();
+    assert.equal(await awake.result, true);
+    event.clear();
+    killed.kill();
+    await killed.join();
+    assert.equal(await event.wait({ timeoutMs: 0 }), false);
+    process.kill(stopped.pid!, "SIGCONT");
+    assert.equal(await stopped.result, true, "it waited when it was set");
+    event.set();
+    assert.equal(await event.wait(bounded), true);
+    await Promise.all(children.map((child) => child.join()));
+  });
 });

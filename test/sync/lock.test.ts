@@ -1,7 +1,7 @@
 /** Lock: the scenarios of CPython's _TestLock, and what holds beyond them when a holder dies. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Condition, Lock, SharedValue, type Guard } from "#src/index.js";
+import { Condition, Lock, Semaphore, SharedValue, type Guard } from "#src/index.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
 import { forEachStartMethod } from "../support/methods.ts";
 import { joinSharedWords, makeSharedWords, reaches } from "../support/shared-words.ts";
@@ -263,5 +263,62 @@ forEachStartMethod((context) => {
     assert.ok(locked);
     assert.equal(home, lock);
     guard.release();
+  });
+
+  test("a process sees that another has it, and cannot have it; one release too many is an error in all", async () => {
+    const lock = new Lock();
+    const guard = await lock.acquire();
+    const target = async (): Promise<unknown[]> => {
+      const code = (error: { code?: string }): unknown => error.code;
+      const attempts = [
+        async () => lock.tryAcquire(),
+        async () => lock.acquire({ timeoutMs: 20 }),
+        async () => lock.acquire({ timeoutMs: -1 }),
+        async () => lock.acquireSync({ timeoutMs: 20 }),
+        async () => lock.acquireSync({ timeoutMs: 0 }),
+      ];
+      const found: unknown[] = [lock.locked, String(lock)];
+      for (const attempt of attempts) found.push(await attempt().catch(code));
+      lock.release();
+      found.push(await (async () => lock.release())().catch(code), lock.locked);
+      return found;
+    };
+    const child = new context.Process({ target });
+    await child.start();
+    const limit = "ERR_MP_TIMEOUT";
+    assert.deepEqual(await child.result, [
+      true,
+      `<Lock held by pid ${process.pid}>`,
+      undefined,
+      ...[limit, limit, limit, limit],
+      "ERR_MP_INVALID_STATE",
+      false,
+    ]);
+    await child.join();
+    assert.throws(() => lock.release(), { code: "ERR_MP_INVALID_STATE" });
+    guard.release(); // Of what has been released already.
+    assert.equal(lock.locked, false);
+  });
+
+  test("its owner sees that a child has it, until the child has released it", async () => {
+    const lock = new Lock();
+    const [held, over] = [new Semaphore(0), new Semaphore(0)];
+    const child = new context.Process({
+      target: () =>
+        lock.withLock(async () => {
+          held.release();
+          await over.acquire(bounded);
+        }),
+    });
+    await child.start();
+    await held.acquire(bounded);
+    assert.deepEqual(lock.statistics(), { locked: true, ownerPid: child.pid, waitingProcesses: 0 });
+    assert.equal(lock.tryAcquire(), undefined);
+    assert.throws(() => lock.acquireSync({ timeoutMs: 20 }), { code: "ERR_MP_TIMEOUT" });
+    over.release();
+    const guard = await lock.acquire(bounded);
+    assert.equal(guard.abandoned, false);
+    guard.release();
+    await child.join();
   });
 });

@@ -1,7 +1,7 @@
 /** RLock: the scenarios of CPython's _TestLock for it. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { RLock } from "#src/index.js";
+import { RLock, Semaphore } from "#src/index.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
 import { forEachStartMethod } from "../support/methods.ts";
 import { joinSharedWords, makeSharedWords, reaches } from "../support/shared-words.ts";
@@ -110,5 +110,36 @@ forEachStartMethod((context) => {
     await Promise.all(children.map((child) => child.join()));
     assert.equal(shared.words[0], 1500);
     shared.letGo();
+  });
+
+  test("others see it held until its last release; one release more is an error", async () => {
+    const lock = new RLock();
+    const [next, done] = [new Semaphore(0), new Semaphore(0)];
+    const child = new context.Process({
+      target: async () => {
+        await lock.acquire();
+        lock.acquireSync();
+        assert.ok(lock.tryAcquire());
+        for (let left = 3; left > 0; left--) {
+          done.release();
+          await next.acquire(bounded);
+          lock.release();
+        }
+        done.release();
+        assert.throws(() => lock.release(), { code: "ERR_MP_INVALID_STATE" });
+      },
+    });
+    await child.start();
+    for (let left = 3; left > 0; left--) {
+      await done.acquire(bounded);
+      assert.equal(String(lock), `<RLock held by pid ${child.pid}>`);
+      assert.equal(lock.tryAcquire(), undefined);
+      await assert.rejects(lock.acquire({ timeoutMs: 5 }), { code: "ERR_MP_TIMEOUT" });
+      next.release();
+    }
+    await done.acquire(bounded);
+    assert.equal(String(lock), "<RLock free>");
+    await child.result;
+    await child.join();
   });
 });

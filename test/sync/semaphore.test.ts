@@ -163,4 +163,47 @@ forEachStartMethod((context) => {
     assert.equal(slots.value, 0);
     slots.release();
   });
+
+  for (const itsClass of [Semaphore, BoundedSemaphore]) {
+    test(`${itsClass.name}: its value is one for all processes, and so is its bound`, async () => {
+      const semaphore = new itsClass(3);
+      await semaphore.acquire();
+      const target = async (): Promise<unknown[]> => {
+        const code = (error: { code?: string }): unknown => error.code;
+        const found: unknown[] = [semaphore.value];
+        await semaphore.acquire(bounded);
+        found.push(semaphore.value);
+        semaphore.acquireSync(bounded);
+        found.push(semaphore.value, semaphore.locked, semaphore.tryAcquire());
+        for (let n = 0; n < 4; n++) found.push(await (async () => semaphore.release())().catch(code), semaphore.value);
+        return found;
+      };
+      const child = new context.Process({ target });
+      await child.start();
+      // The permit of the parent is among those that the child gives back, as in Python.
+      const atMost = itsClass === Semaphore ? [undefined, 4] : ["ERR_MP_INVALID_STATE", 3];
+      const upToThree = [undefined, 1, undefined, 2, undefined, 3];
+      assert.deepEqual(await child.result, [2, 1, 0, true, undefined, ...upToThree, ...atMost]);
+      await child.join();
+      assert.equal(semaphore.value, atMost[1]);
+    });
+  }
+
+  test("waits for a permit that no process gives end by their limits", async () => {
+    const semaphore = new Semaphore(0);
+    const target = async (): Promise<unknown[]> => {
+      const code = (error: { code?: string }): unknown => error.code;
+      const found: unknown[] = [semaphore.tryAcquire()];
+      for (const timeoutMs of [0, -1, 20]) {
+        found.push(await semaphore.acquire({ timeoutMs }).catch(code));
+        found.push(await (async () => semaphore.acquireSync({ timeoutMs }))().catch(code));
+      }
+      return found;
+    };
+    const child = new context.Process({ target });
+    await child.start();
+    assert.deepEqual(await child.result, [undefined, ...Array.from({ length: 6 }, () => "ERR_MP_TIMEOUT")]);
+    await child.join();
+    assert.deepEqual(semaphore.statistics(), { value: 0, waitingProcesses: 0 });
+  });
 });

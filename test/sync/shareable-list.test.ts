@@ -91,6 +91,29 @@ describe("ShareableList", () => {
     free(list);
   });
 
+  test("a value that is too long for its slot spills into no other, and a list is copied by its values", () => {
+    const list = new ShareableList(["howdy", Buffer.from("HoWdY"), -273.154, 100, null, true, 42]);
+    const { format } = list;
+    list[0] = "howdy";
+    assert.equal(list.format, format);
+    list[0] = "encodés"; // 8 bytes
+    assert.throws(() => (list[0] = "encodées"), withCode("ERR_MP_INVALID_ARGUMENT"));
+    assert.throws(() => (list[1] = Buffer.from("123456789")), withCode("ERR_MP_INVALID_ARGUMENT"));
+    list[4] = "some";
+    assert.throws(() => (list[4] = "far too many"), withCode("ERR_MP_INVALID_ARGUMENT"));
+    const values = ["encodés", new Uint8Array(Buffer.from("HoWdY")), -273.154, 100, "some", true, 42];
+    assert.deepEqual([...list], values);
+    const copy = new ShareableList(list);
+    // Python counts characters for a slot, which is then full of the 8 bytes of a copied "encodés"; ours has room for more.
+    assert.deepEqual([[...copy], copy.format], [values, list.format.replace(/^8s/, "16s")]);
+    copy.set(-1, 77);
+    assert.deepEqual([copy.get(-1), list.get(-1)], [77, 42]);
+    const empty = new ShareableList();
+    assert.deepEqual([empty.format, empty.count("any")], ["", 0]);
+    assert.throws(() => empty.index(null), withCode("ERR_MP_INVALID_ARGUMENT"));
+    free(list, copy, empty);
+  });
+
   test("a number put where a float was stays a float; elsewhere whole numbers are integers", () => {
     const list = new ShareableList([0.5, 1]);
     list[0] = 3;
@@ -240,5 +263,39 @@ forEachStartMethod((context) => {
     assert.equal(back.shm.name, list.shm.name);
     back.close();
     free(list);
+  });
+
+  test("what one process puts into it, of whatever kind, the other one reads, of any length of list", async () => {
+    const list = new ShareableList(Array.from({ length: 400 }, (_, n) => n));
+    const child = new context.Process({
+      target: (theirs: ShareableList) => {
+        const last = theirs.get(-1);
+        theirs[4] = "changed";
+        theirs[5] = null;
+        theirs.set(-1, new Uint8Array([1, 2]));
+        return [last, theirs[3], theirs.count("changed"), theirs.index("first")];
+      },
+      args: [list],
+    });
+    list[3] = "first";
+    await child.start();
+    assert.deepEqual(await child.result, [399, "first", 1, 3]);
+    await child.join();
+    assert.deepEqual([list[4], list[5], list[399], list[6]], ["changed", null, new Uint8Array([1, 2]), 6]);
+    free(list);
+  });
+
+  test("one that was unlinked before it was received is an error that says so", async () => {
+    const list = new ShareableList([1, 2]);
+    list.shm.unlink();
+    const child = new context.Process({
+      target: (theirs: ShareableList) => theirs.length,
+      args: [list],
+      stdio: "ignore",
+    });
+    await child.start();
+    await assert.rejects(child.result, withCode("ERR_MP_NOT_FOUND"));
+    await child.join();
+    list.close();
   });
 });

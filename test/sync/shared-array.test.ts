@@ -268,4 +268,38 @@ forEachStartMethod((context, method) => {
     assert.equal(killed, 2 * rounds);
     assert.ok(bytesInUse() - before < 2 * mib, `${bytesInUse() - before} bytes are left`);
   });
+
+  test("a child works on the list in place, and its parent sees what an array of its own would hold", async () => {
+    const list = [680, 626, 934, 821, 150, 233, 548, 982, 714, 831];
+    using shared = new SharedArray(Int32Array, list);
+    assert.deepEqual([...shared.array.subarray(2, 7)], list.slice(2, 7));
+    list.splice(4, 4, 1, 2, 3, 4);
+    shared.array.set([1, 2, 3, 4], 4);
+    const before = shared.array.slice(); // A copy, which nobody else changes.
+    const addUp = (numbers: { [index: number]: number; length: number }): void => {
+      for (let n = 1; n < numbers.length; n++) numbers[n]! += numbers[n - 1]!;
+    };
+    const child = new Process({ target: (theirs: typeof shared) => addUp(theirs.array), args: [shared] });
+    await child.start();
+    await child.result;
+    await child.join();
+    assert.deepEqual([...before], list);
+    addUp(list);
+    assert.deepEqual([...shared.array], list);
+  });
+
+  test("one made where another was, which a child has filled, is all zeros", async () => {
+    for (let round = 0; round < 3; round++) {
+      using shared = new SharedArray(Int32Array, 10);
+      assert.deepEqual(
+        [...shared.array],
+        Array.from({ length: 10 }, () => 0),
+      );
+      const child = new Process({ target: () => void shared.array.fill(-1) });
+      await child.start();
+      await child.result;
+      await child.join();
+      assert.ok(shared.array.every((element) => element === -1));
+    }
+  });
 });

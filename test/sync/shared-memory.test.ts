@@ -1,7 +1,8 @@
 /** SharedMemory: bytes under a name. The scenarios of CPython's own tests of it, and what it does not promise. */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, readdirSync, statSync, writeFileSync, unlinkSync } from "node:fs";
+import fs, { existsSync, readdirSync, statSync, writeFileSync, unlinkSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { inspect } from "node:util";
@@ -90,6 +91,32 @@ describe("SharedMemory", () => {
     shared.unlink();
   });
 
+  test("a name that is made up and, by chance, in use is left alone, and another one is made up", () => {
+    const first = SharedMemory.create({ size: 16 });
+    const digits = Buffer.from(first.name.slice(-8), "hex");
+    const { readSync } = fs;
+    let asked = 0;
+    // Four random bytes end a name; other reads are none of ours.
+    const sameAtFirst = (...read: Parameters<typeof readSync>): number => {
+      const [, buffer] = read;
+      if (buffer.byteLength !== digits.length || asked++ > 0) return readSync(...read);
+      return digits.copy(buffer as Uint8Array);
+    };
+    Object.assign(fs, { readSync: sameAtFirst });
+    syncBuiltinESMExports();
+    let second: SharedMemory;
+    try {
+      second = SharedMemory.create({ size: 32 });
+    } finally {
+      Object.assign(fs, { readSync });
+      syncBuiltinESMExports();
+    }
+    assert.equal(asked, 2);
+    assert.notEqual(second.name, first.name);
+    assert.deepEqual([SharedMemory.open(first.name).size, SharedMemory.open(second.name).size], [16, 32]);
+    for (const each of [first, second]) each.unlink();
+  });
+
   test("names and sizes that cannot be are errors at the door", () => {
     const bad = [
       () => SharedMemory.create({ size: 0 }),
@@ -97,12 +124,14 @@ describe("SharedMemory", () => {
       () => SharedMemory.create({ size: 1.5 }),
       () => SharedMemory.create({ size: "8" as never }),
       () => SharedMemory.create(undefined as never),
+      () => SharedMemory.create({} as never),
       () => SharedMemory.create({ size: 8, mode: 0 } as never),
       ...["", "a/b", "/a", "..", "a\0b", "x".repeat(254), "nmp-1-2-3-x", 7 as never].map(
         (name) => () => SharedMemory.create({ name, size: 8 }),
       ),
       () => SharedMemory.open(""),
       () => SharedMemory.open("../x"),
+      () => SharedMemory.open("a\0b"),
       () => SharedMemory.open(undefined as never),
       () => new (SharedMemory as never as new (size: number) => unknown)(8),
     ];
@@ -236,5 +265,48 @@ forEachStartMethod((context) => {
     await child.start();
     await assert.rejects(child.result, withCode("ERR_MP_NOT_FOUND"));
     await child.join();
+  });
+
+  test("a child writes into it by its name, and by the object; its close() is its own, its unlink() everybody's", async () => {
+    const shared = SharedMemory.create({ name: newName(), size: 512 });
+    const write = (which: SharedMemory | string, text: string): [number, number] => {
+      const theirs = typeof which === "string" ? SharedMemory.open(which) : which;
+      Buffer.from(theirs.buffer).write(text);
+      theirs.close();
+      if (typeof which !== "string") theirs.unlink();
+      return [theirs.size, theirs.buffer.byteLength];
+    };
+    for (const [which, text] of [
+      [shared.name, "howdy"],
+      [shared, "HELLO"],
+    ] as const) {
+      const child = new context.Process({ target: write, args: [which, text] });
+      await child.start();
+      assert.deepEqual(await child.result, [512, 0]);
+      await child.join();
+      assert.equal(Buffer.from(shared.buffer, 0, 5).toString(), text);
+    }
+    assert.throws(() => SharedMemory.open(shared.name), withCode("ERR_MP_NOT_FOUND"));
+    assert.throws(() => shared.unlink(), withCode("ERR_MP_NOT_FOUND"));
+    assert.equal(Buffer.from(shared.buffer, 0, 5).toString(), "HELLO");
+    shared.close();
+  });
+
+  test("a child can neither make one of a name in use, nor open one of a name that is not", async () => {
+    const shared = SharedMemory.create({ name: newName(), size: 16 });
+    const target = (name: string): unknown[] =>
+      [() => SharedMemory.create({ name, size: 8 }), () => SharedMemory.open(`${name}-not-there`)].map((call) => {
+        try {
+          return call().size;
+        } catch (error) {
+          return (error as { code: unknown }).code;
+        }
+      });
+    const child = new context.Process({ target, args: [shared.name] });
+    await child.start();
+    assert.deepEqual(await child.result, ["ERR_MP_ALREADY_EXISTS", "ERR_MP_NOT_FOUND"]);
+    await child.join();
+    assert.equal(SharedMemory.open(shared.name).size, 16);
+    shared.unlink();
   });
 });

@@ -230,4 +230,41 @@ forEachStartMethod((context) => {
     assert.equal(torn, 0);
     stop.close();
   });
+
+  test("a child sets one of each kind, and its parent sees it, and the other way round", async () => {
+    const number = new SharedValue("int32", 4343);
+    const unsigned = new SharedValue("uint32", 1);
+    const long = new SharedValue("int64", 2n ** 33n);
+    const float = new SharedValue("float64", 3.625);
+    const flag = new SharedValue("bool", false);
+    const values = [number, unsigned, long, float, flag] as const;
+    const target = (...[a, b, c, d, e]: typeof values): unknown[] => {
+      const found = [a.value, b.value, c.value, d.value, e.value];
+      [a.value, b.value, c.value, d.value, e.value] = [-24234, 2 ** 32 - 1, 2n ** 34n, -4.25, true];
+      return found;
+    };
+    const child = new Process({ target, args: values as never });
+    await child.start();
+    assert.deepEqual(await child.result, [4343, 1, 2n ** 33n, 3.625, false]);
+    await child.join();
+    assert.deepEqual(
+      values.map((each) => each.value),
+      [-24234, 2 ** 32 - 1, 2n ** 34n, -4.25, true],
+    );
+  });
+
+  test("its lock is one for all processes: `+=`, which is two steps, is whole under it", async () => {
+    const sum = new SharedValue("float64");
+    const add = async (): Promise<void> => {
+      for (let n = 0; n < 300; n++) {
+        using _ = await sum.lock.acquire({ timeoutMs: 10_000 });
+        sum.value += 0.5;
+      }
+    };
+    const children = [1, 2].map(() => new Process({ target: add }));
+    await Promise.all(children.map((child) => child.start()));
+    await Promise.all([add(), ...children.map((child) => child.result)]);
+    await Promise.all(children.map((child) => child.join()));
+    assert.equal(sum.value, 450);
+  });
 });
