@@ -1,7 +1,7 @@
 /** Objects of synchronisation in the hands of servers, siblings, grandchildren: whoever made them. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { getAllStartMethods, getContext, Lock, SharedValue, setForkserverPreload } from "#src/index.js";
+import { getAllStartMethods, getContext, Lock, Queue, SharedValue, setForkserverPreload } from "#src/index.js";
 import { arrived, condition, count, lock, madeBy, queue } from "../modules/preloaded-lock.ts";
 import { leaveNothingBehind } from "../support/leaks.ts";
 import { forEachStartMethod } from "../support/methods.ts";
@@ -79,6 +79,33 @@ if (getAllStartMethods().includes("forkserver")) {
     });
   });
 }
+
+describe("what a root has made", () => {
+  leaveNothingBehind();
+
+  test("other than in Python, serves children of all start methods at once, and one that has it by a queue", async () => {
+    const total = new SharedValue("int32", 0);
+    const made = new Lock();
+    const sent = new Queue<Lock>();
+    const work = async (theirs?: Lock): Promise<void> => {
+      const its = theirs ?? (await sent.get(bounded));
+      for (let round = 0; round < 200; round++) {
+        using _ = await its.acquire(bounded);
+        total.value = total.value + 1;
+      }
+    };
+    const children = getAllStartMethods().flatMap((method) => {
+      const { Process } = getContext(method);
+      return [new Process({ target: work, args: [made] }), new Process({ target: work })];
+    });
+    await Promise.all(children.map((child) => child.start()));
+    for (const _ of getAllStartMethods()) await sent.put(made);
+    await Promise.all(children.map((child) => child.result));
+    await Promise.all(children.map((child) => child.join()));
+    assert.equal(total.value, 200 * children.length);
+    assert.equal(made.locked, false);
+  });
+});
 
 forEachStartMethod((context) => {
   leaveNothingBehind();

@@ -1,4 +1,7 @@
-/** SharedArray: a typed array that all processes see; its memory goes back with the last one that has it. */
+/**
+ * SharedArray: the scenarios of CPython's _TestArray and _TestHeap; its memory goes back with the last one that has it.
+ * Other than in Python, nothing takes its lock by itself: there is no RawArray.
+ */
 import assert from "node:assert/strict";
 import { fstatSync } from "node:fs";
 import { describe, test } from "node:test";
@@ -14,6 +17,7 @@ import {
   type TypedArrayConstructor,
 } from "#src/index.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
+import { comesBackTo } from "../support/memory.ts";
 import { forEachStartMethod } from "../support/methods.ts";
 
 const withCode = (code: string) => (error: unknown) => error instanceof MultiprocessingError && error.code === code;
@@ -105,6 +109,17 @@ describe("SharedArray", () => {
     assert.equal(holders(handle), 2); // This process, and the array.
     shared.close();
     assert.deepEqual([holders(handle), holdingCount()], [1, before + 1]);
+  });
+
+  test("those that nobody has closed go back once they are lost; whoever has only the elements has lost nothing", async () => {
+    const before = bytesInUse();
+    const lose = (): void => {
+      for (let n = 0; n < 50; n++) new SharedArray(Uint8Array, mib).array[0] = n;
+    };
+    const elementsOnly = ((): Int32Array => new SharedArray(Int32Array, [7, 8]).array)();
+    lose();
+    await comesBackTo(before, mib);
+    assert.deepEqual([...elementsOnly], [7, 8]);
   });
 
   test("a thousand arrays come and go", () => {

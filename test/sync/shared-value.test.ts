@@ -1,4 +1,8 @@
-/** SharedValue: no lost increments, nothing half written, and a death in an update changes nothing. */
+/**
+ * SharedValue: the scenarios of CPython's _TestValue; no lost increments, nothing half written, and a death in an update
+ * changes nothing. Other than in Python, `.value` takes no lock, since it is never seen half written: so there is no
+ * RawValue, and its lock is always one of its own.
+ */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { inspect } from "node:util";
