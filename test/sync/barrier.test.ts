@@ -316,7 +316,8 @@ forEachStartMethod((context) => {
     const found = await together(3, async (blocking) => {
       let outcome = "reset";
       if ((await barrier.wait(bounded)) === 1) {
-        while (barrier.waiting < 3) await new Promise((resolve) => setTimeout(resolve, 1));
+        const until = Date.now() + bounded.timeoutMs;
+        while (barrier.waiting < 3 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 1));
         barrier.reset();
       } else {
         try {

@@ -113,7 +113,11 @@ forEachStartMethod((context) => {
         }),
     );
     await Promise.all(children.map((child) => child.start()));
-    while (event.statistics().waitingProcesses < 3) await new Promise((resolve) => setTimeout(resolve, 2));
+    const until = Date.now() + bounded.timeoutMs;
+    while (event.statistics().waitingProcesses < 3 && Date.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    assert.equal(event.statistics().waitingProcesses, 3);
     const [killed, stopped, awake] = children as [(typeof children)[0], (typeof children)[0], (typeof children)[0]];
     for (const child of [killed, stopped]) process.kill(child.pid!, "SIGSTOP");
     event.set();
