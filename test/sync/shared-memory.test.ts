@@ -268,7 +268,7 @@ forEachStartMethod((context) => {
   });
 
   test("a child writes into it by its name, and by the object; its close() is its own, its unlink() everybody's", async () => {
-    const shared = SharedMemory.create({ name: newName(), size: 512 });
+    const shared = SharedMemory.create({ size: 512 });
     const write = (which: SharedMemory | string, text: string): [number, number] => {
       const theirs = typeof which === "string" ? SharedMemory.open(which) : which;
       Buffer.from(theirs.buffer).write(text);
