@@ -47,9 +47,40 @@ for (const [name, ours] of Object.entries({
   registerErrorClass(`mp:${name}`, ours.prototype as object);
 }
 
+/** Not there where there is no compiler (`--jitless`), nor in the types of Node. */
+const { WebAssembly: webAssembly } = globalThis as { WebAssembly?: Record<string, { readonly prototype: object }> };
+
+/**
+ * Classes of errors that each process can find, by their names. Only when one of that name is met: `node:assert` takes
+ * milliseconds to load. Node does not export its AbortError, but throws one.
+ */
+const findable: ReadonlyMap<string, () => unknown> = new Map([
+  ["AssertionError", () => process.getBuiltinModule("node:assert").AssertionError.prototype],
+  ["AbortError", abortErrorPrototype],
+  ...["CompileError", "LinkError", "RuntimeError"].map((name) => [name, () => webAssembly?.[name]?.prototype] as const),
+]);
+
+function abortErrorPrototype(): unknown {
+  const { EventEmitter, on } = process.getBuiltinModule("node:events");
+  try {
+    on(new EventEmitter(), "never", { signal: AbortSignal.abort() });
+  } catch (error) {
+    return Object.getPrototypeOf(error);
+  }
+  return undefined;
+}
+
+function find(name: string): object | undefined {
+  return findable.get(name)?.() as object | undefined;
+}
+
 /** The name of the class whose prototype this is, where every process has it. */
 export function errorClassName(prototype: object): string | undefined {
-  return names.get(prototype) ?? names.get(beyondNodesOwn(prototype));
+  const known = names.get(prototype) ?? names.get(beyondNodesOwn(prototype));
+  if (known !== undefined) return known;
+  const name: unknown = (Object.getOwnPropertyDescriptor(prototype, "constructor")?.value as Function | undefined)
+    ?.name;
+  return typeof name === "string" && find(name) === prototype ? name : undefined;
 }
 
 /**
@@ -65,7 +96,7 @@ function beyondNodesOwn(prototype: object): object {
 }
 
 export function errorPrototype(name: string): object | undefined {
-  return classes.get(name);
+  return classes.get(name) ?? find(name);
 }
 
 /** An error without message, fields or stack, whose prototype is set by whoever asked for it. */

@@ -1,6 +1,7 @@
 /** Errors keep class, message, stack, cause and fields; what cannot cross is refused with its path. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { ProcessExitedError, RemoteError, UnserializableError } from "#src/index.js";
 import { decodeSync, encode } from "#src/wire/codec.js";
 import { reportError } from "#src/wire/error-report.js";
@@ -41,6 +42,44 @@ test("errors of Node's own cross as the class of the language that they are of, 
     ["AbortError", aborted.message, 20, aborted.stack, 5],
   );
 });
+
+test("errors of assert, of what was aborted and of WebAssembly keep their classes and fields", async () => {
+  const caught = async (work: () => unknown): Promise<Error> => {
+    try {
+      await work();
+    } catch (error) {
+      return error as Error;
+    }
+    throw new Error("nothing was thrown");
+  };
+  const failed = await caught(() => assert.deepEqual({ a: 1 }, { a: 2 }, "not equal"));
+  const failedCopy = roundTrip(failed);
+  assert.ok(failedCopy instanceof assert.AssertionError);
+  const { name, message, stack, code, actual, expected, operator } = failedCopy;
+  assert.deepEqual(
+    { name, message, stack, code, actual, expected, operator },
+    { ...pick(failed as assert.AssertionError), actual: { a: 1 }, expected: { a: 2 } },
+  );
+  const aborted = await caught(() => delay(1000, undefined, { signal: AbortSignal.abort() }));
+  const abortedCopy = roundTrip(aborted) as Error & { code: string };
+  assert.equal(abortedCopy.constructor, aborted.constructor);
+  assert.deepEqual([abortedCopy.name, abortedCopy.code, abortedCopy.stack], ["AbortError", "ABORT_ERR", aborted.stack]);
+  assert.ok(abortedCopy.cause instanceof DOMException);
+  const { WebAssembly } = globalThis as unknown as {
+    WebAssembly: { compile(bytes: Uint8Array): Promise<unknown>; CompileError: ErrorConstructor };
+  };
+  const malformed = await caught(() => WebAssembly.compile(new Uint8Array([1])));
+  assert.ok(malformed instanceof WebAssembly.CompileError);
+  assert.ok(roundTrip(malformed) instanceof WebAssembly.CompileError);
+  // A class of the user's own that has such a name is the user's.
+  class AssertionError extends Error {}
+  const own = roundTrip(new AssertionError("own"));
+  assert.deepEqual([own.constructor.name, own instanceof assert.AssertionError], ["AssertionError", false]);
+});
+
+function pick({ name, message, stack, code, operator }: assert.AssertionError): object {
+  return { name, message, stack, code, operator };
+}
 
 test("an AggregateError keeps its errors, and an error may be its own cause", () => {
   const error = new AggregateError([new Error("a"), 1], "both");
