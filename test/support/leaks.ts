@@ -9,8 +9,8 @@ import { isRunning, markOf, type ProcessMark } from "#src/host/process-facts.js"
 import { Process, type WorkerEvent } from "#src/index.js";
 import { ownId } from "#src/memory/participants.js";
 
-/** What has just been closed is gone a few turns of the event loop later; what is not gone by then has leaked. */
-const settleMs = 3000;
+/** What has just been closed is gone a few turns of the event loop later, other files' dead a while later where the machine is busy. */
+const settleMs = 15_000;
 
 export function leaveNothingBehind(): void {
   let before: Snapshot;
