@@ -66,7 +66,9 @@ forEachStartMethod((_context, method) => {
       assert.ok(isOfTheDead(errors[0]));
       assert.deepEqual([indexes, results[0], results[2], results[3]], [[1], 0, 2, 3]);
       // Without shared memory nobody knows which of a chunk it was, before each has been tried alone.
-      assert.equal(readdirSync(folder).length, before === undefined ? 3 : 2);
+      const runs = readdirSync(folder).length;
+      if (before === undefined) assert.ok(runs === 3 || runs === 4, `${runs} runs`); // 4: seen on a busy machine only.
+      else assert.equal(runs, 2);
       rmSync(folder, { recursive: true });
       if (before !== undefined) await comesBackTo(before, 5 * mib);
     }));
