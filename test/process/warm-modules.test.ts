@@ -59,12 +59,6 @@ console.log(JSON.stringify({ more: after.filter((name) => !before.includes(name)
 
 /** @param typed what is TypeScript, and nothing without its types taken out */
 async function ask(door: string, modules: string, typed?: string): Promise<unknown> {
-  const answer = await askOnce(door, modules, typed);
-  // On a very busy machine the two children were once not of one server (not explained): asked again.
-  return answer.more.length === 0 ? answer : await askOnce(door, modules, typed);
-}
-
-async function askOnce(door: string, modules: string, typed?: string): Promise<{ more: string[]; same: boolean }> {
   const ending = typed === undefined ? "mjs" : "mts";
   const url = pathToFileURL(join(projectRoot, door)).href;
   writeFileSync(join(folder, "data.json"), "[1]");
@@ -73,7 +67,7 @@ async function askOnce(door: string, modules: string, typed?: string): Promise<{
   writeFileSync(join(folder, `program.${ending}`), program(url, `target.${ending}`) + (typed ?? ""));
   const { code, stdout, stderr } = await startNode([join(folder, `program.${ending}`)]).ended;
   assert.equal(code, 0, stderr);
-  return JSON.parse(stdout) as { more: string[]; same: boolean };
+  return JSON.parse(stdout);
 }
 
 for (const [flavour, door] of Object.entries(doors)) {
