@@ -9,14 +9,15 @@
  * TypeScript 70.
  */
 import { fileURLToPath } from "node:url";
+import { loadedModules } from "../host/loaded-modules.ts";
 import { importFrom } from "../wire/modules.ts";
 
 /** Most modules of most programs import some of these. Cheap ones first: they bring what the others need. */
 const common = ["process", "fs", "path", "os", "url", "util", "events", "fs/promises", "stream", "child_process"];
 
 /**
- * Those of its weight (1 to 40 ms) that a server brings in where its owner's program has loaded them. None starts a thread
- * or opens a descriptor.
+ * Those of its weight (1 to 40 ms) that a server brings in where its owner's program has loaded them. None opens a
+ * descriptor; the only thread that one of them starts, `tls`, ends by itself (see `fork-safety.ts`).
  */
 const weighty = [
   "crypto",
@@ -39,9 +40,8 @@ const fetcher = "internal/deps/undici/undici";
 
 /** What of this program's modules is worth bringing in ahead of its children. */
 export function modulesInUse(): string[] {
-  const { moduleLoadList } = process as unknown as { readonly moduleLoadList?: readonly string[] };
-  const loaded = new Set(moduleLoadList);
-  return [...weighty, stripper, fetcher].filter((name) => loaded.has(`NativeModule ${name}`));
+  const loaded = loadedModules();
+  return [...weighty, stripper, fetcher].filter((name) => loaded.has(name));
 }
 
 const file = fileURLToPath(import.meta.url);

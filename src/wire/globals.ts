@@ -7,6 +7,7 @@
  * Node 22 and later). Node's own globals are only looked at by name, when something of that name turns up.
  */
 import { builtinModules } from "node:module";
+import { loadedModuleCount, loadedModules } from "../host/loaded-modules.ts";
 
 /** ECMA-262, "Well-Known Intrinsic Objects", less those without a global name. */
 const names = `Object Function Error AggregateError EvalError RangeError ReferenceError SyntaxError TypeError URIError
@@ -94,12 +95,10 @@ let modulesSeen = 0;
 
 /** The public modules that are loaded: to load the others would print warnings and cost milliseconds. */
 function moduleTable(): Map<object, GlobalPath> {
-  // Not in the types: the names of all that Node has loaded, as "NativeModule fs".
-  const { moduleLoadList } = process as unknown as { moduleLoadList: readonly string[] };
-  if (modules !== undefined && modulesSeen === moduleLoadList.length) return modules;
-  modulesSeen = moduleLoadList.length;
+  if (modules !== undefined && modulesSeen === loadedModuleCount()) return modules;
+  modulesSeen = loadedModuleCount();
   modules = new Map();
-  const loaded = new Set(moduleLoadList.map((entry) => entry.replace("NativeModule ", "")));
+  const loaded = loadedModules();
   for (const name of builtinModules) {
     if (!loaded.has(name)) continue;
     const exports: unknown = process.getBuiltinModule(name);

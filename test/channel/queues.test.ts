@@ -71,6 +71,7 @@ forEachStartMethod(({ Process }) => {
 
   test("memory goes back while the only consumer blocks, and its producer has ended", bounded, async () => {
     const [queue, answers] = [new Queue<Uint8Array>(), new Queue<number>()];
+    await comesBackTo(0, mib); // What other tests have left to the collector.
     const before = usedBytes();
     const produce = async (into: typeof queue): Promise<void> => {
       for (let i = 0; i < 2000; i++) await into.put(new Uint8Array(20_000).fill(i));
@@ -98,6 +99,7 @@ forEachStartMethod(({ Process }) => {
     bounded,
     async () => {
       const queue = new Queue<Uint8Array>();
+      await comesBackTo(0, mib);
       const before = usedBytes();
       const target = (it: typeof queue): void => {
         for (let i = 0; i < 2000; i++) it.putSync(new Uint8Array(20_000).fill(i));

@@ -4,6 +4,6 @@ import { getAllStartMethods, Process, setForkserverPreload } from "#src/index.js
 setForkserverPreload([process.argv[2]!]);
 const child = new Process({ target: () => 42 });
 await child.start();
-console.log(`spawned ${await child.result}`);
+console.log(`answered ${await child.result}`);
 await child.join();
 console.log(`methods ${getAllStartMethods().join()}`);
