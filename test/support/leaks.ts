@@ -1,5 +1,6 @@
 /** After each test of a file: no child, no worker, no open descriptor, no entry in /dev/shm more than before it. */
 import assert from "node:assert/strict";
+import type { ChildProcess } from "node:child_process";
 import { subscribe } from "node:diagnostics_channel";
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { afterEach, before as beforeAll, beforeEach } from "node:test";
@@ -9,8 +10,15 @@ import { isRunning, markOf, type ProcessMark } from "#src/host/process-facts.js"
 import { Process, type WorkerEvent } from "#src/index.js";
 import { ownId } from "#src/memory/participants.js";
 
-/** What has just been closed is gone a few turns of the event loop later, other files' dead a while later where the machine is busy. */
+/** What has just been closed is gone a few turns of the event loop later, the names of the dead a while later where the machine is busy. */
 const settleMs = 15_000;
+
+/** The programs that this file has run, dead or alive: what their families leave is this file's affair. */
+const started: ProcessMark[] = [];
+subscribe("child_process", (event) => {
+  const { process: child } = event as { readonly process: ChildProcess };
+  child.once("spawn", () => started.push(markOf(child.pid!)));
+});
 
 export function leaveNothingBehind(): void {
   let before: Snapshot;
@@ -60,16 +68,22 @@ function ownChildren(): string[] {
 }
 
 function snapshot(): Snapshot {
-  return { children: ownChildren(), descriptors: descriptors(), shared: readdirSync("/dev/shm").filter(isOurs) };
+  return { children: ownChildren(), descriptors: descriptors(), shared: ownNames(readdirSync("/dev/shm")) };
 }
 
-/** Other test files run at the same time, and have names of their own; semaphores (`sem.…`) are other programs'. */
-function isOurs(name: string): boolean {
-  if (/^(?:sem\.|pym-)/.test(name)) return false; // Semaphores and arenas of C and of Python: nothing of ours is named so.
-  const test = /^test-(\d+)-/.exec(name); // Given by a test of named segments, which has a check of its own.
-  if (test !== null) return Number(test[1]) === process.pid;
-  const root = rootOfName(name);
-  return root === undefined || root.pid === process.pid || !isRunning(root);
+/**
+ * Those that this file must not leave: of its own family, and of the programs that it has run, once they have ended. Other
+ * files and other runs of the suite go on at the same time, and theirs come and go.
+ */
+export function ownNames(names: readonly string[]): string[] {
+  return names.filter((name) => {
+    const [, pid] = /^test-(?:[a-z]+-)*(\d+)(?:-|$)/.exec(name) ?? []; // Given by a test, which puts its pid into it.
+    if (pid !== undefined) return Number(pid) === process.pid;
+    const root = rootOfName(name);
+    if (root === undefined || root.pid === process.pid) return root !== undefined;
+    const isStarted = started.some((mark) => mark.pid === root.pid && mark.startTime === root.startTime);
+    return isStarted && !isRunning(root);
+  });
 }
 
 function difference(before: Snapshot, now: Snapshot): string[] {
