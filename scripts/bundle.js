@@ -35,6 +35,8 @@ const workers = "pool/worker-program.js";
 const first = "process/server-heap.js";
 const stampFile = join(root, "build", "bundle.stamp");
 const loader = join(root, "scripts", "bundle-loader.cjs");
+const parser = "parser";
+const parserFile = join(root, "node_modules", "acorn", "dist", "acorn.js");
 
 const options = {
   absWorkingDir: dist,
@@ -116,8 +118,9 @@ async function buildParts(chunks) {
   const shelf = (paths) => [...paths].map((path) => [path, path]);
   ofCore.add(whereFunctionsAre).add(workers);
   await part("core", [...doors.map((door) => [door, `doors/${door}.js`]), ...shelf(ofCore)], {
-    plugins: [parserInside],
+    plugins: [parserApart],
   });
+  await build({ ...options, entryPoints: [parserFile], outfile: join(chunks, `${parser}.cjs`) });
   await part("programs", shelf(ofRest), { plugins: [fromShelf("core", ofCore)] });
   const plugins = [fromShelf("core", ofCore), fromShelf("programs", ofRest)];
   for (const program of programs) {
@@ -125,17 +128,19 @@ async function buildParts(chunks) {
   }
 }
 
-/** The parser comes with the bundle, so that it is among what is kept compiled; it is still run at its first use only. */
-const parserInside = {
-  name: "parser-inside",
-  setup({ onLoad, onResolve }) {
+/**
+ * The parser comes with the bundle, so that it is among what is kept compiled; as a part of its own, a quarter of all, which
+ * is read at its first use only.
+ */
+const parserApart = {
+  name: "parser-apart",
+  setup({ onLoad }) {
     onLoad({ filter: /\/wire\/syntax\.js$/ }, ({ path }) => {
       const text = readFileSync(path, "utf8");
-      const contents = text.replace("const require = createRequire(import.meta.url);\n", "");
+      const contents = text.replaceAll('require("acorn")', `loadPart("${parser}")`);
       if (contents === text) throw new Error(`${path} does not load the parser in the way that the bundle expects`);
       return { contents };
     });
-    onResolve({ filter: /^acorn$/ }, () => ({ path: join(root, "node_modules", "acorn", "dist", "acorn.js") }));
   },
 };
 

@@ -9,7 +9,6 @@
  * Why ranges are kept for a second: to touch new pages costs five times as much as to copy into pages that are there
  * (64 MiB: 50 ms against 10 ms, measured), and a program that sends one large message mostly sends more.
  */
-import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { holders, mapTold, reserve, view } from "../memory/arena.ts";
 import { family } from "../memory/family.ts";
@@ -170,6 +169,8 @@ let gc: ((options: { readonly type: "minor" }) => void) | undefined;
 
 function collectYoung(): void {
   if (gc === undefined) {
+    // Loaded here, since it brings in Node's streams.
+    const { setFlagsFromString } = process.getBuiltinModule("node:v8");
     setFlagsFromString("--expose-gc");
     gc = runInNewContext("gc") as typeof gc;
     setFlagsFromString("--no-expose-gc");

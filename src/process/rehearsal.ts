@@ -11,6 +11,7 @@ import { closeSync } from "node:fs";
 import type { Addon } from "../host/addon.ts";
 import { leaveServersPlace } from "../memory/after-fork.ts";
 import { ownIdIfAny } from "../memory/participants.ts";
+import { lookUpNoted } from "../wire/by-reference.ts";
 import { reportError } from "../wire/error-report.ts";
 import { decode, encode } from "../wire/codec.ts";
 import { sampleFunction } from "../wire/sample-function.ts";
@@ -28,6 +29,7 @@ const sample = { number: 1.5, text: "text", list: [1, { deep: true }], map: new 
 const rounds = 4;
 
 export async function rehearse(addon: Addon): Promise<void> {
+  lookUpNoted();
   performance.now(); // Node loads what is behind it at its first use.
   // Where the server has a place in the family's memory, what gives it up must not be tried.
   if (ownIdIfAny() === 0) leaveServersPlace();

@@ -147,6 +147,7 @@ let requiredSeen = 0;
 
 /** CommonJS: the module's exports themselves, and the functions in them; and what was noted by `noteModule()`. */
 export function placeInRequired(subject: object): Place | undefined {
+  lookUpNoted();
   const loaded = Object.values(require.cache);
   if (loaded.length !== requiredSeen) {
     requiredSeen = loaded.length;
@@ -162,6 +163,8 @@ export function placeInRequired(subject: object): Place | undefined {
 }
 
 const noted = new WeakMap<object, Place>();
+type Namespace = Readonly<Record<string, unknown>>;
+const unread: [Namespace, ModuleReference, readonly string[]][] = [];
 
 /**
  * Of a module of the library's bundle, which V8 knows as one script: that its functions, and what its classes have, are
@@ -169,12 +172,17 @@ const noted = new WeakMap<object, Place>();
  *
  * @param keys lead from what `module` gives to the namespace
  */
-export function noteModule(
-  namespace: Readonly<Record<string, unknown>>,
-  module: ModuleReference,
-  keys: readonly string[] = [],
-): void {
+export function noteModule(namespace: Namespace, module: ModuleReference, keys: readonly string[] = []): void {
   if (keys.length === 0) notePlaceOfNamespace(namespace, module);
+  unread.push([namespace, module, keys]);
+}
+
+/** What was noted is gone through at the first question: it takes 2 ms, and many a program never asks. */
+export function lookUpNoted(): void {
+  for (const each of unread.splice(0)) lookUp(...each);
+}
+
+function lookUp(namespace: Namespace, module: ModuleReference, keys: readonly string[]): void {
   for (const [name, value] of Object.entries(namespace)) {
     if (typeof value !== "function") continue;
     noted.set(value, { module, keys: [...keys, name] });
