@@ -4,6 +4,7 @@
  * Runs in: every process.
  * Guarantees: nothing stays behind (timer, listener) once the wait is over, whichever way it ended.
  */
+import { onAbort } from "./abort.ts";
 import type { WaitOptions } from "./options.ts";
 import { nextTurn, turnIsDue } from "./turn.ts";
 
@@ -40,11 +41,10 @@ export async function within<T>(work: Promise<T>, limits: WaitOptions, onTimeout
     let cancelTimer = (): void => {};
     const finish = (settle: () => void): void => {
       cancelTimer();
-      signal?.removeEventListener("abort", onAbort);
+      forget?.();
       settle();
     };
-    const onAbort = (): void => finish(() => reject(signal!.reason as Error));
-    signal?.addEventListener("abort", onAbort, { once: true });
+    const forget = signal && onAbort(signal, () => finish(() => reject(signal.reason as Error)));
     work.then(
       (value) => finish(() => resolve(value)),
       (error: unknown) => finish(() => reject(error as Error)),

@@ -3,6 +3,7 @@
  *
  * Runs in: every process.
  */
+import { onAbort } from "../base/abort.ts";
 import { invalidArgument } from "../base/errors.ts";
 import { after } from "../base/deadline.ts";
 import { checkWaitOptions, shown, type WaitOptions } from "../base/options.ts";
@@ -39,12 +40,15 @@ export async function wait<T extends object>(objects: Iterable<T>, options?: Wai
   // Of nothing, nothing will ever be ready.
   if (found.length > 0 || all.length === 0 || (timeoutMs !== undefined && timeoutMs <= 0)) return found;
   return new Promise<T[]>((resolve, reject) => {
-    const wishes: (() => void)[] = [];
+    /** What takes back the wish for each of them. */
+    const wishes = new Map<T, () => void>();
+    let isOver = false;
     let cancelTimer = (): void => {};
     const end = (): void => {
+      isOver = true;
       cancelTimer();
-      signal?.removeEventListener("abort", aborted);
-      for (const takeBack of wishes) takeBack();
+      forget?.();
+      for (const takeBack of wishes.values()) takeBack();
     };
     const answer = (): void => {
       end();
@@ -56,6 +60,7 @@ export async function wait<T extends object>(objects: Iterable<T>, options?: Wai
     };
     const wish = (object: T): void => {
       const look = (): void => {
+        if (isOver) return; // It was ready in the same moment as another one, which has answered.
         let isReady = true;
         try {
           isReady = readyOnes().length > 0;
@@ -65,14 +70,14 @@ export async function wait<T extends object>(objects: Iterable<T>, options?: Wai
         if (isReady) answer();
         else wish(object); // It was ready, and is no more: somebody else was quicker.
       };
-      wishes.push((object as unknown as Waitable)[waitable].onReady(look));
+      wishes.set(object, (object as unknown as Waitable)[waitable].onReady(look));
     };
     const aborted = (): void => {
       end();
       reject(signal!.reason as Error);
     };
-    signal?.addEventListener("abort", aborted, { once: true });
+    const forget = signal && onAbort(signal, aborted);
     if (timeoutMs !== undefined) cancelTimer = after(timeoutMs, answer);
-    for (const object of all) wish(object);
+    for (const object of new Set(all)) wish(object);
   });
 }
