@@ -16,7 +16,8 @@ import { nextTurn, ready, turnIsDue } from "../base/turn.ts";
 import { waitable, type Waitable } from "../base/waitable.ts";
 import { letGo, nameHandle, type Holding } from "../memory/holdings.ts";
 import { ownId } from "../memory/participants.ts";
-import { waitFor, waitForSync } from "../sync/wait-queue.ts";
+import { waitForSync } from "../sync/blocking-wait.ts";
+import { waitFor } from "../sync/wait-queue.ts";
 import { brokenPipe, closedEnd, EndOfChannelError, endOfPipe, movedEnd, ownOtherEnd } from "./errors.ts";
 import { Line } from "./line.ts";
 import {

@@ -7,7 +7,8 @@
  * Leaves to others: waiting itself (`sync/wait-queue.ts`).
  */
 import type { WaitOptions } from "../base/options.ts";
-import { waitFor, wake, type Attempt } from "../sync/wait-queue.ts";
+import type { Attempt } from "../sync/wait-places.ts";
+import { waitFor, wake } from "../sync/wait-queue.ts";
 
 /** Its place in the line, until it has had its turn or given up. */
 interface Turn {

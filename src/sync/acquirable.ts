@@ -9,8 +9,9 @@
 import { pause } from "../base/pause.ts";
 import { nextTurn, turnIsDue } from "../base/turn.ts";
 import { checkFunction, checkMilliseconds, checkOptions, checkWaitOptions, type WaitOptions } from "../base/options.ts";
+import { waitForSync } from "./blocking-wait.ts";
 import type { Guard } from "./guard.ts";
-import { waitFor, waitForSync } from "./wait-queue.ts";
+import { waitFor } from "./wait-queue.ts";
 
 /** What a blocking call takes. */
 export interface SyncWaitOptions {

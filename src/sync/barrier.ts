@@ -33,9 +33,10 @@ import {
   wasBroken,
   type BarrierState,
 } from "./barrier-state.ts";
+import { waitForSync } from "./blocking-wait.ts";
 import { registerShared } from "./shared-kind.ts";
 import { makeSmallRange } from "./small-range.ts";
-import { waitFor, waitForSync, wake } from "./wait-queue.ts";
+import { waitFor, wake } from "./wait-queue.ts";
 
 /** What a Barrier takes beside the number of its parties. */
 export interface BarrierOptions {

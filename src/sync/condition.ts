@@ -25,6 +25,7 @@ import {
 import type { Range } from "../memory/arena.ts";
 import { objectKind, objectWord } from "../memory/layout.ts";
 import type { SyncWaitOptions } from "./acquirable.ts";
+import { waitForSync } from "./blocking-wait.ts";
 import type { Guard } from "./guard.ts";
 import { Lock } from "./lock.ts";
 import { RLock } from "./rlock.ts";
@@ -39,7 +40,8 @@ import {
 } from "./notifications.ts";
 import { registerShared } from "./shared-kind.ts";
 import { makeSmallRange } from "./small-range.ts";
-import { keepRecord, waitFor, waitForSync } from "./wait-queue.ts";
+import { keepRecord } from "./wait-places.ts";
+import { waitFor } from "./wait-queue.ts";
 
 /** A condition at one moment. */
 export interface ConditionStatistics {

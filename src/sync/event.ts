@@ -10,9 +10,10 @@ import { nextTurn, turnIsDue } from "../base/turn.ts";
 import type { Range } from "../memory/arena.ts";
 import { eventWord, objectKind, objectWord } from "../memory/layout.ts";
 import type { SyncWaitOptions } from "./acquirable.ts";
+import { waitForSync } from "./blocking-wait.ts";
 import { registerShared } from "./shared-kind.ts";
 import { makeSmallRange } from "./small-range.ts";
-import { countWaiting, waitFor, waitForSync, wake } from "./wait-queue.ts";
+import { countWaiting, waitFor, wake } from "./wait-queue.ts";
 
 /** An event at one moment. */
 export interface EventStatistics {

@@ -50,7 +50,9 @@ type QueueChoice = Choice<"die" | "look">;
 
 const files = [
   "sync/wait-records.js",
+  "sync/wait-places.js",
   "sync/wait-queue.js",
+  "sync/blocking-wait.js",
   "channel/end-lock.js",
   "channel/window.js",
   "channel/consumer-table.js",

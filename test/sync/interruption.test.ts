@@ -26,7 +26,7 @@ import {
   type Connection,
   type Guard,
 } from "#src/index.js";
-import { pendingWaits } from "#src/sync/wait-queue.js";
+import { pendingWaits } from "#src/sync/wait-places.js";
 import { forkServersOf } from "../support/fork-servers.ts";
 import { leaveNothingBehind } from "../support/leaks.ts";
 import { forEachStartMethod } from "../support/methods.ts";

@@ -120,7 +120,7 @@ export interface Loop {
   listener: () => unknown;
   /** Of `setTimeout`: called when it looks by itself. */
   look: (() => unknown) | undefined;
-  /** A time limit that is over, or an abort. */
+  /** A time limit that is over. */
   fired: (() => unknown) | undefined;
 }
 

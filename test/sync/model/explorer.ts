@@ -37,7 +37,6 @@ interface Inner extends Walker {
   interrupted: boolean;
   interruptible: boolean;
   timers: Set<() => unknown>;
-  aborts: Set<() => unknown>;
   burials: ((index: number) => unknown)[];
   /** Of all that it has read: two walkers with the same are at the same place. */
   history: number;
@@ -151,7 +150,6 @@ class World {
       interrupted: false,
       interruptible: false,
       timers: new Set(),
-      aborts: new Set(),
       burials: [],
       nowMs: 0,
       history: id,
@@ -259,7 +257,7 @@ class World {
       return;
     }
     if (action === "giveUp") {
-      const [fired] = [...walker.timers, ...walker.aborts];
+      const [fired] = walker.timers;
       walker.fired = fired;
       walker.nowMs += 1e9;
       this.#giveUps++;
@@ -315,7 +313,7 @@ class World {
     if (this.#giveUps < giveUps) {
       for (const walker of asleep) {
         const isBlocked = walker.interruptible;
-        if (isBlocked || walker.timers.size + walker.aborts.size > 0) choices.push([walker.id - 1, "giveUp"]);
+        if (isBlocked || walker.timers.size > 0) choices.push([walker.id - 1, "giveUp"]);
         if (isBlocked) choices.push([walker.id - 1, "interrupt"]);
       }
     }

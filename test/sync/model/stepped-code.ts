@@ -12,11 +12,21 @@ import { parse, type Node } from "acorn";
 import { projectRoot } from "../../support/project.ts";
 
 /** In the order in which they import each other: what all that is waited for has in common, and locks. */
-const common = ["wait-records", "wait-queue", "guard", "acquirable", "owner-word", "owned-lock", "lock"];
+const common = [
+  "wait-records",
+  "wait-places",
+  "wait-queue",
+  "blocking-wait",
+  "guard",
+  "acquirable",
+  "owner-word",
+  "owned-lock",
+  "lock",
+];
 /** What the explorer itself provides as generators. */
 const provided = ["isGone", "lookAfter", "blockUntilRung", "nap"];
 /** Variables and properties that hold functions of either sort. */
-const ofEitherSort = new Set(["attempt", "mayTake", "to", "succeed", "fail", "end", "aborted", "done"]);
+const ofEitherSort = new Set(["attempt", "mayTake", "to", "succeed", "fail", "end", "done"]);
 
 export type Steps<T> = Generator<unknown, T, unknown>;
 
