@@ -18,14 +18,14 @@ import { letGo, nameHandle, type Holding } from "../memory/holdings.ts";
 import { ownId } from "../memory/participants.ts";
 import { waitForSync } from "../sync/blocking-wait.ts";
 import { waitFor } from "../sync/wait-queue.ts";
-import { brokenPipe, closedEnd, EndOfChannelError, endOfPipe, movedEnd, ownOtherEnd } from "./errors.ts";
+import { brokenPipe, closedEnd, endOfPipe, movedEnd, ownOtherEnd } from "./errors.ts";
 import { Line } from "./line.ts";
 import {
   bytesOf,
-  discard,
-  orDiscard,
+  discardUnlessSent,
   isSimple,
   keepParcel,
+  orDiscard,
   pack,
   packBytes,
   publish,
@@ -36,6 +36,7 @@ import {
   type Taken,
 } from "./parcel.ts";
 import { Port, type Abilities, type PortPlace } from "./port.ts";
+import { untilEnd, whenReady } from "./readiness.ts";
 import { Spinner } from "./spin.ts";
 
 interface Held {
@@ -200,36 +201,16 @@ export class Connection<T = unknown> {
   }
 
   /** Receives until the other end ends. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
-    for (;;) {
-      let value: T;
-      try {
-        value = await this.recv();
-      } catch (error) {
-        if (error instanceof EndOfChannelError) return;
-        throw error;
-      }
-      yield value;
-    }
+  [Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
+    return untilEnd(() => this.recv());
   }
 
   /** @internal */
   get [waitable](): Waitable[typeof waitable] {
-    const call = "wait()";
-    const port = this.#readable(call);
+    const { readerSpot } = this.#readable("wait()");
     return {
       isReady: () => this.#isReady(true),
-      onReady: (then) => {
-        const stop = new AbortController();
-        const { signal } = stop;
-        waitFor(port.readerSpot, (thorough) => this.#isReady(thorough) || undefined, { signal }, call).then(
-          then,
-          () => {
-            if (!signal.aborted) then(); // Closed, or moved away, while it was waited for: whoever looks is told so.
-          },
-        );
-        return () => stop.abort();
-      },
+      onReady: (then) => whenReady(readerSpot, (thorough) => this.#isReady(thorough), then),
     };
   }
 
@@ -350,16 +331,8 @@ export class Connection<T = unknown> {
     return orDiscard(parcel, () => {
       if (this.#sending.isEmpty && this.#publishSoon(call, parcel, limits.timeoutMs)) return ready(undefined);
       keepParcel(parcel);
-      const sent = this.#sending.wait(
-        port.writerSpot,
-        (thorough) => this.#publish(call, parcel, thorough),
-        limits,
-        call,
-      );
-      return sent.then(noop, (error: unknown) => {
-        discard(parcel);
-        throw error;
-      });
+      const attempt = (thorough: boolean): true | undefined => this.#publish(call, parcel, thorough);
+      return discardUnlessSent(parcel, this.#sending.wait(port.writerSpot, attempt, limits, call));
     });
   }
 
@@ -387,8 +360,6 @@ export class Connection<T = unknown> {
 }
 
 const noLimits: WaitOptions = {};
-
-function noop(): void {}
 
 function checkBytes(bytes: unknown): Uint8Array {
   if (bytes instanceof Uint8Array) return bytes;

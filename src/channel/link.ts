@@ -12,7 +12,17 @@ import { waitFor, wake } from "../sync/wait-queue.ts";
 import type { Connection } from "./connection.ts";
 import { brokenPipe } from "./errors.ts";
 import { Line } from "./line.ts";
-import { discard, keepParcel, orDiscard, packEncoded, publish, take, withBytes, type Parcel } from "./parcel.ts";
+import {
+  discard,
+  discardUnlessSent,
+  keepParcel,
+  orDiscard,
+  packEncoded,
+  publish,
+  take,
+  withBytes,
+  type Parcel,
+} from "./parcel.ts";
 import type { Peer, Port } from "./port.ts";
 import { worthIt } from "./spin.ts";
 
@@ -90,13 +100,7 @@ export class Link {
         if (this.#sending.isEmpty && this.#publish(parcel, false) === true) return Promise.resolve();
         keepParcel(parcel);
         const attempt = (thorough: boolean): true | undefined => this.#publish(parcel, thorough);
-        return this.#sending.wait(this.#port.writerSpot, attempt, options, "Link.send()").then(
-          () => {},
-          (error: unknown) => {
-            discard(parcel);
-            throw error;
-          },
-        );
+        return discardUnlessSent(parcel, this.#sending.wait(this.#port.writerSpot, attempt, options, "Link.send()"));
       });
     } catch (error) {
       return Promise.reject(error as Error);

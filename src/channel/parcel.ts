@@ -117,6 +117,17 @@ export function orDiscard<R>(parcel: Parcel, work: () => R): R {
   }
 }
 
+/** Of a parcel that waits to be published: where that rejects, it will not be. */
+export function discardUnlessSent(parcel: Parcel, sent: Promise<unknown>): Promise<void> {
+  return sent.then(
+    () => {},
+    (error: unknown) => {
+      discard(parcel);
+      throw error;
+    },
+  );
+}
+
 /** A message that has been taken. */
 export interface Taken {
   /** This process's own, unless there is a body: until it is opened, by one of the functions below. */

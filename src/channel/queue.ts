@@ -16,12 +16,13 @@ import { hold, keep } from "../memory/holdings.ts";
 import type { SyncWaitOptions } from "../sync/acquirable.ts";
 import { waitForSync } from "../sync/blocking-wait.ts";
 import { registerShared } from "../sync/shared-kind.ts";
-import { waitFor, wake } from "../sync/wait-queue.ts";
+import { wake } from "../sync/wait-queue.ts";
 import { EndOfChannelError, QueueEmptyError, QueueFullError } from "./errors.ts";
 import { lookAtIdleQueues, tidyWhenIdle } from "./idle-queues.ts";
 import { Line } from "./line.ts";
 import {
   discard,
+  discardUnlessSent,
   isSimple,
   keepParcel,
   orDiscard,
@@ -32,6 +33,7 @@ import {
   type Taken,
 } from "./parcel.ts";
 import { makeQueueMemory, mostBytes, queueBytes, QueueMemory, type Refusal } from "./queue-memory.ts";
+import { untilEnd, whenReady } from "./readiness.ts";
 import { Spinner } from "./spin.ts";
 
 /** What queues take. */
@@ -115,10 +117,7 @@ export class Queue<T = unknown> {
         if (this.#putting.isEmpty && this.#putSoon(call, parcel, limits.timeoutMs)) return ready(undefined);
         keepParcel(parcel);
         const attempt = (thorough: boolean): true | undefined => this.#putAfterWaiting(call, parcel, thorough);
-        return this.#putting.wait(this.memory.putSpot, attempt, limits, call).then(noop, (error: unknown) => {
-          discard(parcel);
-          throw error;
-        });
+        return discardUnlessSent(parcel, this.#putting.wait(this.memory.putSpot, attempt, limits, call));
       });
     } catch (error) {
       return Promise.reject(error as Error);
@@ -250,17 +249,8 @@ export class Queue<T = unknown> {
   }
 
   /** Gets until the queue is closed and empty. Several processes may do so at once: each item goes to one of them. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
-    for (;;) {
-      let value: T;
-      try {
-        value = await this.get();
-      } catch (error) {
-        if (error instanceof EndOfChannelError) return;
-        throw error;
-      }
-      yield value;
-    }
+  [Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
+    return untilEnd(() => this.get());
   }
 
   statistics(): QueueStatistics {
@@ -280,18 +270,11 @@ export class Queue<T = unknown> {
     const isReady = (): boolean => memory.count > 0 || memory.closed;
     return {
       isReady,
-      onReady: (then) => {
-        const stop = new AbortController();
-        const attempt = (): true | undefined => isReady() || undefined;
-        waitFor(memory.getSpot, attempt, { signal: stop.signal }, "wait()").then(
-          () => {
-            wake(memory.getSpot); // It has taken nothing: whoever waits to take is woken, too.
-            then();
-          },
-          () => {},
-        );
-        return () => stop.abort();
-      },
+      onReady: (then) =>
+        whenReady(memory.getSpot, isReady, () => {
+          wake(memory.getSpot); // It has taken nothing: whoever waits to take is woken, too.
+          then();
+        }),
     };
   }
 
@@ -362,8 +345,6 @@ export class Queue<T = unknown> {
 }
 
 registerShared("queue", Queue, (range) => new Queue(range));
-
-function noop(): void {}
 
 function opened(taken: Taken): unknown {
   return isSimple(taken) ? unpackSync(taken) : unpack(taken);

@@ -116,7 +116,6 @@ export class Kernel {
       turn: { ready: same, nextTurn: nothing, turnIsDue: () => false },
       waitable: { waitable: Symbol("waitable") },
       debts: { payDebts: () => true },
-      interruption: { interrupted: (what: string) => new Error(what) },
       "shared-kind": { registerShared: nothing },
       arena: {
         onGivingBack: nothing,
