@@ -13,7 +13,7 @@ import type { EncodeOptions } from "../wire/codec.ts";
 import { chunkSize, chunksAhead, chunksTogether, smoothedMs } from "./chunk-size.ts";
 import type { PoolFunction } from "./function-table.ts";
 import { partsOptions } from "./large-parts.ts";
-import { pack, type Packed } from "./packing.ts";
+import { pack, type Packed, type Values } from "./packing.ts";
 import type { MapSink } from "./map-sinks.ts";
 import type { ProgressReporter } from "./progress.ts";
 import type { TaskInput } from "./task-input.ts";
@@ -112,6 +112,7 @@ export class MapJob {
 
   begin(input: TaskInput): void {
     this.#input = input;
+    if (input.remaining !== undefined) this.sink.expect(input.remaining);
     this.#owner.wake(this);
     this.#finishIfDone();
   }
@@ -255,7 +256,7 @@ export class MapJob {
   }
 
   /** `values` are the results of the items from `offset` on. */
-  succeed(chunk: Chunk, offset: number, values: readonly unknown[]): void {
+  succeed(chunk: Chunk, offset: number, values: Values): void {
     if (this.isOver) return;
     this.#settled += values.length;
     this.done += values.length;

@@ -6,14 +6,17 @@
  */
 import { deferred, type Deferred } from "../base/deferred.ts";
 import { InOrder } from "./in-order.ts";
+import type { Values } from "./packing.ts";
 
 export interface MapSink {
+  /** So many results will come, where anybody knows. */
+  expect(total: number): void;
   /** How many more items may be read, when `read` have been. */
   room(read: number): number;
   largestChunk(workers: number): number;
   /** Chunks that one worker may hold: what it holds is out of the others' reach. */
   readonly mostAhead: number;
-  values(start: number, values: readonly unknown[]): void;
+  values(start: number, values: Values): void;
   /** A failure that stops nothing. */
   skipped(index: number, error: unknown): void;
   /** The end, by an error: at its place in the order, or at once (`index` undefined). */
@@ -31,16 +34,24 @@ export interface MapSink {
   results?(total: number): unknown[];
 }
 
+/** Of more than 32 Mi V8 would make a dictionary at once. */
+const mostReserved = 2 ** 25;
+
 /** `map`: all results, in the order of the items. */
 export class CollectingSink implements MapSink {
   readonly isAwaited = true;
   readonly finishesFirst = false;
   readonly mostAhead: number = Infinity;
-  readonly #values: unknown[] = [];
+  #values: unknown[] = [];
   readonly #outcome: Deferred<unknown[]> = deferred<unknown[]>();
 
   get promise(): Promise<unknown[]> {
     return this.#outcome.promise;
+  }
+
+  /** Room for all at once: an array that grows is copied each time, into pages that nobody has touched. */
+  expect(total: number): void {
+    if (total <= mostReserved) this.#values = new Array<unknown>(total);
   }
 
   room(): number {
@@ -51,7 +62,7 @@ export class CollectingSink implements MapSink {
     return Infinity;
   }
 
-  values(start: number, values: readonly unknown[]): void {
+  values(start: number, values: Values): void {
     const all = this.#values;
     if (start > all.length) all.length = start; // Set before: an element far behind the end would make it a dictionary.
     for (let i = 0; i < values.length; i++) all[start + i] = values[i];
@@ -147,15 +158,19 @@ export class StreamSink implements MapSink, AsyncIterableIterator<unknown, undef
     return Math.max(1, Math.floor((this.#options.buffer ?? largestBuffer) / (chunksInBuffer * workers)));
   }
 
+  expect(): void {}
+
   setBound(bound: boolean): void {
     this.#bound = bound;
   }
 
   quiet(): void {}
 
-  values(start: number, values: readonly unknown[]): void {
-    if (!this.#options.ordered) for (const value of values) this.#ready.push(value);
-    else for (const [i, value] of values.entries()) this.#order.put(start + i, { value });
+  values(start: number, values: Values): void {
+    for (let i = 0; i < values.length; i++) {
+      if (this.#options.ordered) this.#order.put(start + i, { value: values[i] });
+      else this.#ready.push(values[i]);
+    }
     this.#deliver();
   }
 

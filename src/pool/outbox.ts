@@ -151,8 +151,13 @@ export class Outbox {
     return now;
   }
 
+  /** From when on what was done is to be sent. */
+  get dueAt(): number {
+    return this.#flushedAt + flushMs;
+  }
+
   flushIfDue(now: number): void {
-    if (now - this.#flushedAt >= flushMs) this.flush(now);
+    if (now >= this.dueAt) this.flush(now);
   }
 
   /** While a task waits for something, what was done before it need not. */

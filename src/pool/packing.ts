@@ -16,6 +16,9 @@ export interface Packed extends EncodedParts {
 
 const nothing = new Uint8Array(0);
 
+/** What has a length and is read one by one: numbers stay in the typed array in which they came, which saves a list of them. */
+export type Values = ArrayLike<unknown>;
+
 /**
  * @param options by `partsOptions`
  * @throws {UnserializableError} when one of the values cannot be copied: then none is packed
@@ -25,37 +28,42 @@ export function pack(values: readonly unknown[], options: EncodeOptions): Packed
   if (first === undefined && values.every((value) => value === undefined)) {
     return { form: packing.undefined, bytes: nothing, keepAlive: [], large: [] };
   }
-  const form = typeof first === "number" ? numericForm(values) : packing.values;
-  if (form === packing.values) return { form, ...encodeParts(values, options) };
-  const numbers = form === packing.integers ? new Int32Array(values.length) : new Float64Array(values.length);
-  for (let i = 0; i < values.length; i++) numbers[i] = values[i] as number;
+  const numbers = typeof first === "number" ? (integersOf(values) ?? numbersOf(values)) : undefined;
+  if (numbers === undefined) return { form: packing.values, ...encodeParts(values, options) };
+  const form = numbers instanceof Int32Array ? packing.integers : packing.numbers;
   return { form, bytes: new Uint8Array(numbers.buffer), keepAlive: [], large: [] };
 }
 
-/** Small integers stay small integers on the other side: V8 keeps arrays of them in half the memory. */
-function numericForm(values: readonly unknown[]): number {
-  let form: number = packing.integers;
+/** Undefined where one is something else. Small integers are half as large on their way. */
+function integersOf(values: readonly unknown[]): Int32Array | undefined {
+  const integers = new Int32Array(values.length);
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
-    if (typeof value !== "number") return packing.values;
-    if (value !== (value | 0) || Object.is(value, -0)) form = packing.numbers;
+    if (typeof value !== "number" || (value | 0) !== value || Object.is(value, -0)) return undefined;
+    integers[i] = value;
   }
-  return form;
+  return integers;
+}
+
+function numbersOf(values: readonly unknown[]): Float64Array | undefined {
+  const numbers = new Float64Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (typeof value !== "number") return undefined;
+    numbers[i] = value;
+  }
+  return numbers;
 }
 
 /** The values, or a promise of them where modules have to be imported first. */
-export function unpack(
-  form: number,
-  count: number,
-  bytes: Uint8Array,
-): readonly unknown[] | Promise<readonly unknown[]> {
+export function unpack(form: number, count: number, bytes: Uint8Array): Values | Promise<Values> {
   switch (form) {
     case packing.undefined:
       return Array.from<undefined>({ length: count }).fill(undefined);
     case packing.numbers:
-      return listOf(new Float64Array(count), bytes);
+      return filled(new Float64Array(count), bytes);
     case packing.integers:
-      return listOf(new Int32Array(count), bytes);
+      return filled(new Int32Array(count), bytes);
     case packing.values:
       if (needsModules(bytes)) return decode(bytes.slice(), fetchLarge).then((values) => checked(values, count));
       return checked(decodeSync(bytes, fetchLarge), count);
@@ -64,12 +72,10 @@ export function unpack(
   }
 }
 
-/** A loop: `Array.from` takes ten times as long. */
-function listOf(numbers: Float64Array | Int32Array, bytes: Uint8Array): number[] {
+/** The message's own bytes are gone soon, and rarely lie where numbers may. */
+function filled(numbers: Float64Array | Int32Array, bytes: Uint8Array): Values {
   new Uint8Array(numbers.buffer).set(bytes.subarray(0, numbers.byteLength));
-  const list: number[] = [];
-  for (let i = 0; i < numbers.length; i++) list.push(numbers[i]!);
-  return list;
+  return numbers;
 }
 
 function checked(values: unknown, count: number): readonly unknown[] {
