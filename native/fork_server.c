@@ -28,6 +28,7 @@
 
 #include "family_names.h"
 #include "fork_server_births.h"
+#include "heap_places.h"
 #include "uv_declarations.h"
 
 #ifndef SYS_pidfd_open
@@ -46,7 +47,8 @@ static void lose_client(server *s, member *client) {
   mp_remove_member(s, client);
 }
 
-/* V8 keeps its heap out of forks; each private anonymous mapping is put back in. */
+/* V8 keeps its heap out of forks; each private anonymous mapping is put back in. The places that were taken for it
+ * (preload/heap_places.c) are given back: what the children map lies anywhere again, and they look as large as they are. */
 static int make_heap_copyable(void) {
   FILE *maps = fopen("/proc/self/maps", "re");
   if (maps == NULL) return errno;
@@ -57,6 +59,10 @@ static int make_heap_copyable(void) {
     int fields = sscanf(line, "%lx-%lx %4s %*x %*x:%*x %lu %63s", &start, &end, permissions, &inode, path);
     if (fields < 4 || permissions[3] != 'p' || inode != 0) continue;
     if (path[0] != '\0' && strncmp(path, "[anon", 5) != 0) continue;
+    if (start == FIRST_HEAP_PLACE && end == LAST_HEAP_PLACE && permissions[0] == '-') {
+      munmap((void *)start, end - start);
+      continue;
+    }
     madvise((void *)start, end - start, MADV_DOFORK);
   }
   fclose(maps);

@@ -30,9 +30,18 @@ export function buildNative({ output = join(root, "dist", "native", "node_multip
   compile({ compiler, output, flags });
 }
 
-/** @param {{ compiler: string, output: string, flags?: readonly string[] }} options */
+/**
+ * The addon, and beside it the library that a fork server preloads.
+ *
+ * @param {{ compiler: string, output: string, flags?: readonly string[] }} options
+ */
 export function compile({ compiler, output, flags = [] }) {
-  const files = sourceFiles();
+  compileFiles({ compiler, output, flags, files: sourceFiles() });
+  const preloaded = join(dirname(output), "heap_places.so");
+  compileFiles({ compiler, output: preloaded, flags, files: ["heap_places.h", "preload/heap_places.c"] });
+}
+
+function compileFiles({ compiler, output, flags, files }) {
   const command = [
     ...["-std=gnu11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-Wl,-z,now", ...warnings, ...flags],
     ...["-isystem", headers()],

@@ -6,7 +6,7 @@
  *
  * Each is checked once it is made: the right machine, no C library newer than the oldest that Node itself runs on.
  */
-import { readFileSync, rmSync, statSync } from "node:fs";
+import { readFileSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compile, findCompiler } from "./build-native.js";
@@ -60,7 +60,10 @@ function make({ name, arch, libc, compilers, flags = [] }) {
     return undefined;
   }
   compile({ compiler, output: file, flags: ["-s", "-static-libgcc", ...flags] });
-  const wrong = faultOf(file, arch, libc);
+  const wrong = readdirSync(join(folder, name))
+    .filter((each) => /\.(?:node|so)$/.test(each))
+    .map((each) => faultOf(join(folder, name, each), arch, libc))
+    .find((fault) => fault !== undefined);
   if (wrong !== undefined) {
     rmSync(join(folder, name), { recursive: true, force: true });
     throw new Error(`${name}, built by ${compiler}, cannot be published: ${wrong}`);

@@ -6,6 +6,7 @@
  */
 import { closeSync, existsSync, openSync, readSync } from "node:fs";
 import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MultiprocessingError } from "../base/errors.ts";
 
@@ -216,6 +217,16 @@ export function remedyForNoAddon(): string {
 export function addonFile(): string | undefined {
   const known = result();
   return "file" in known ? known.file : undefined;
+}
+
+/**
+ * The library beside it that a fork server is to preload (native/preload/heap_places.c); undefined where LD_PRELOAD, a list
+ * with colons and blanks between, cannot name it.
+ */
+export function preloadedLibrary(): string | undefined {
+  const file = addonFile();
+  const library = file === undefined ? "" : join(dirname(file), "heap_places.so");
+  return /[:\s]/.test(library) || !existsSync(library) ? undefined : library;
 }
 
 /** @throws {MultiprocessingError} ERR_MP_NOT_SUPPORTED where there is none */

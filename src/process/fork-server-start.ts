@@ -9,7 +9,7 @@ import { closeSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { after } from "../base/deadline.ts";
 import { MultiprocessingError } from "../base/errors.ts";
-import type { Addon, Watcher } from "../host/addon.ts";
+import { preloadedLibrary, type Addon, type Watcher } from "../host/addon.ts";
 import { family } from "../memory/family.ts";
 import { owe } from "../sync/debts.ts";
 import { withoutInspector } from "./exec-arguments.ts";
@@ -29,6 +29,9 @@ export const serverLifelineDescriptor = 5;
 /** ld.so(8). The server takes it out of its environment again. */
 export const bindNow = "LD_BIND_NOW";
 
+/** What LD_PRELOAD held before; the library takes both out of the environment again. */
+const preloadedBeside = "NODE_MULTIPROCESSING_PRELOADED_BESIDE";
+
 /** Preloading may be slow, but a module that never finishes must not hang its user. Arbitrary. */
 const longestPreloadMs = 300_000;
 
@@ -47,8 +50,7 @@ export function startForkServer(addon: Addon, settings: ServerSettings, then: Se
     child = process.getBuiltinModule("node:child_process").spawn(process.execPath, [...flags, program], {
       argv0: process.argv0,
       stdio: ["ignore", "inherit", "inherit", theirs, family().descriptor, itsLifeline],
-      // Symbols of the C library are looked up at once, in the server: else each child would look up the same again.
-      env: { ...withoutInspector(process.env), [bindNow]: "1" },
+      env: serverEnvironment(),
     });
   } catch (cause) {
     closeSync(ours);
@@ -60,6 +62,17 @@ export function startForkServer(addon: Addon, settings: ServerSettings, then: Se
   }
   child.unref();
   new Newcomer(addon, child, ours, lifeline, then).tell(settings);
+}
+
+function serverEnvironment(): NodeJS.ProcessEnv {
+  const own = withoutInspector(process.env);
+  // Symbols of the C library are looked up at once, in the server: else each child would look up the same again.
+  const env: NodeJS.ProcessEnv = { ...own, [bindNow]: "1" };
+  const library = preloadedLibrary();
+  if (library === undefined) return env;
+  const others = own["LD_PRELOAD"] ?? "";
+  // Behind the others: the runtime of a sanitizer has to be the first.
+  return { ...env, LD_PRELOAD: others === "" ? library : `${others}:${library}`, [preloadedBeside]: others };
 }
 
 class Newcomer {

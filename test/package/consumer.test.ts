@@ -69,12 +69,14 @@ child.start().then(async () => { console.log(await child.result); await child.jo
 `;
 
 test("it holds prebuilt addons only: none of the builder's own, no install script, no binding.gyp", () => {
-  const addons = packed.filter((path) => path.endsWith(".node"));
+  const addons = packed.filter((path) => /\.(?:node|so)$/.test(path));
   const folderOfAll = join(projectRoot, "native", "prebuilt");
   const targets = existsSync(folderOfAll) ? readdirSync(folderOfAll).sort() : [];
   assert.deepEqual(
     addons.sort(),
-    targets.map((target) => `native/prebuilt/${target}/node_multiprocessing.node`),
+    targets.flatMap((target) =>
+      ["heap_places.so", "node_multiprocessing.node"].map((file) => `native/prebuilt/${target}/${file}`),
+    ),
   );
   const own = /binding\.gyp|^(?:test|scripts|bench|examples|build|docs\/)|\.stamp$|^native\/(?!prebuilt\/)/;
   assert.deepEqual(
