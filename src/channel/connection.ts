@@ -14,7 +14,7 @@ import { invalidArgument, invalidState, MultiprocessingError } from "../base/err
 import { checkSyncWaitOptions, checkWaitOptions, shown, type WaitOptions } from "../base/options.ts";
 import { nextTurn, ready, turnIsDue } from "../base/turn.ts";
 import { waitable, type Waitable } from "../base/waitable.ts";
-import { letGo, nameHandle, type Holding } from "../memory/holdings.ts";
+import { letGo, nameHandle, type HeldRange } from "../memory/holdings.ts";
 import { ownId } from "../memory/participants.ts";
 import { waitForSync } from "../sync/blocking-wait.ts";
 import { waitFor } from "../sync/wait-queue.ts";
@@ -35,13 +35,11 @@ import {
   type Parcel,
   type Taken,
 } from "./parcel.ts";
-import { Port, type Abilities, type PortPlace } from "./port.ts";
+import { Port, type Abilities } from "./port.ts";
 import { untilEnd, whenReady } from "./readiness.ts";
 import { Spinner } from "./spin.ts";
 
-interface Held {
-  readonly handle: number;
-  readonly holding: Holding;
+interface Held extends HeldRange {
   readonly port: Port;
   /** A forked child's copy of what its server held is not its own. */
   readonly owner: number;
@@ -74,7 +72,7 @@ export class Connection<T = unknown> {
   readonly #sendingSoon = new Spinner();
 
   /** @internal Made by `Pipe()`. */
-  constructor(key: typeof secret, place: PortPlace, abilities: Abilities) {
+  constructor(key: typeof secret, place: HeldRange, abilities: Abilities) {
     if (key !== secret) throw invalidState("A Connection cannot be made with new\n  do this:  const [a, b] = Pipe()");
     this.readable = abilities.readable;
     this.writable = abilities.writable;
@@ -367,6 +365,6 @@ function checkBytes(bytes: unknown): Uint8Array {
 }
 
 /** @internal */
-export function makeConnection(place: PortPlace, abilities: Abilities): Connection {
+export function makeConnection(place: HeldRange, abilities: Abilities): Connection {
   return new Connection(secret, place, abilities);
 }

@@ -9,7 +9,7 @@
  */
 import { onGivingBack, releaseFrom, retain, view } from "../memory/arena.ts";
 import { family } from "../memory/family.ts";
-import { handOn, hold, holdToo, letGo, type Holding } from "../memory/holdings.ts";
+import { handOnTo, hold, holdToo, letGo, type HeldRange, type Holding } from "../memory/holdings.ts";
 import { header } from "../memory/layout.ts";
 
 /** The first word of a list. Arbitrary, but no other kind's. */
@@ -27,10 +27,7 @@ onGivingBack(listKind, (handle) => {
 });
 
 /** A list that is being made: the caller lets go of it once a message holds it, or none will. */
-export interface List {
-  readonly handle: number;
-  readonly holding: Holding;
-}
+export type List = HeldRange;
 
 /** The bytes of a message that has a range of its own. */
 export interface Body {
@@ -60,10 +57,7 @@ export function makeList(handles: readonly number[], body?: Body, weight = 0): L
     words[base + word.bodyHigh] = Math.floor(body.length / 2 ** 32);
     if (retain(body.handle)) Atomics.store(words, base + word.body, body.handle);
   }
-  if (rest !== undefined) {
-    handOn(rest.holding);
-    Atomics.store(words, base + word.next, rest.handle);
-  }
+  if (rest !== undefined) handOnTo(words, base + word.next, rest);
   return list;
 }
 

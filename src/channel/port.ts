@@ -13,7 +13,7 @@
  *                       more, the end has gone: whoever sees that last tells the other end.
  */
 import { holders, onGivingBack, releaseFrom, retain, view } from "../memory/arena.ts";
-import { handOn, hold, type Holding } from "../memory/holdings.ts";
+import { handOnTo, hold, type HeldRange } from "../memory/holdings.ts";
 import { classOfHandle } from "../memory/layout.ts";
 import { isGone, lookAfter, ownId, pidOf } from "../memory/participants.ts";
 import { wake } from "../sync/wait-queue.ts";
@@ -69,25 +69,26 @@ onGivingBack(pipeKind, (handle) => {
 });
 
 /** Makes a pipe; what is returned are its two tokens, held by this process. */
-export function makePipe(): [PortPlace, PortPlace] {
+export function makePipe(): [HeldRange, HeldRange] {
   const pipe = hold(pipeBytes);
   const data = hold(2 * directionBytes);
   const { words, base } = view(pipe.handle);
   words[base] = pipeKind;
-  words[base + word.data] = data.handle;
-  handOn(data.holding);
+  handOnTo(words, base + word.data, data);
   const places = [0, 1].map((side) => {
     const made = hold(tokenBytes);
     const at = view(made.handle);
     at.words[at.base] = tokenKind;
     at.words[at.base + token.side] = side;
-    if (side === 0) retain(pipe.handle);
-    else handOn(pipe.holding);
-    at.words[at.base + token.pipe] = pipe.handle;
+    if (side === 1) handOnTo(at.words, at.base + token.pipe, pipe);
+    else {
+      retain(pipe.handle);
+      at.words[at.base + token.pipe] = pipe.handle;
+    }
     words[base + word.holder + side] = ownId();
     return made;
   });
-  return places as [PortPlace, PortPlace];
+  return places as [HeldRange, HeldRange];
 }
 
 /** This process is about to hold an end that a message holds; false when the handle is no end's. */
@@ -105,11 +106,6 @@ export function claimToken(handle: number): boolean {
 export interface Abilities {
   readonly readable: boolean;
   readonly writable: boolean;
-}
-
-export interface PortPlace {
-  readonly handle: number;
-  readonly holding: Holding;
 }
 
 /** An end as this process sees it. */

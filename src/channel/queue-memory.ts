@@ -7,7 +7,7 @@
  * Leaves to others: encoding, waiting, errors (`queue.ts`).
  */
 import { onGivingBack, releaseFrom, sizeOf, view, type Range } from "../memory/arena.ts";
-import { handOn, hold } from "../memory/holdings.ts";
+import { handOnTo, hold } from "../memory/holdings.ts";
 import { wake } from "../sync/wait-queue.ts";
 import { ConsumerTable, tableBytes } from "./consumer-table.ts";
 import { enter, leave, onDeathInside } from "./end-lock.ts";
@@ -80,12 +80,8 @@ export function makeQueueMemory({ words, base }: Range, { maxSize, maxBytes }: B
   words[base + word.kind] = queueKind;
   words[base + word.maxSize] = maxSize;
   words[base + word.maxUnits] = Math.min(2 ** 31 - 1, Math.ceil(maxBytes / unitBytes));
-  handOn(data.holding);
-  Atomics.store(words, base + word.data, data.handle);
-  if (!joinable) return;
-  const table = hold(tableBytes);
-  handOn(table.holding);
-  Atomics.store(words, base + word.table, table.handle);
+  handOnTo(words, base + word.data, data);
+  if (joinable) handOnTo(words, base + word.table, hold(tableBytes));
 }
 
 /** As `QueueMemory.isUntidy`, of a queue that is not used here: without mapping what is in it. */

@@ -44,6 +44,14 @@ export function onGivingBack(kind: number, undoing: Undoing): void {
   undoings.set(kind, undoing);
 }
 
+/** A range of that kind holds others, whose handles are in these words of it: they are let go with it. */
+export function holdsOthers(kind: number, ...wordsOfHandles: readonly number[]): void {
+  onGivingBack(kind, (handle) => {
+    const { words, base } = view(handle);
+    for (const word of wordsOfHandles) releaseFrom(words, base + word);
+  });
+}
+
 /**
  * Takes a range; its count then names this process, until `settle` makes it 1.
  *

@@ -7,9 +7,9 @@
  * stays until the range has been given back: a grave-digger ends what the dead one had begun.
  */
 import { ClosedError } from "../base/errors.ts";
-import { releaseFrom, retain, settle, take, view, type Range } from "./arena.ts";
+import { releaseFrom, reserve, retain, settle, take, view, type Range } from "./arena.ts";
 import { family } from "./family.ts";
-import { handlesPerParticipant, heldOffset, participant as field, participantEntry } from "./layout.ts";
+import { handlesPerParticipant, heldOffset, pageBytes, participant as field, participantEntry } from "./layout.ts";
 import { indexOf, onBurial, onEntry, ownId } from "./participants.ts";
 
 /** The place of an entry in this process's list. */
@@ -39,12 +39,34 @@ onBurial((index) => {
   addon.punchHole(descriptor, heldOffset(index), handlesPerParticipant * 4);
 });
 
+/** A range that this process holds, and by which entry. */
+export interface HeldRange {
+  readonly handle: number;
+  readonly holding: Holding;
+}
+
 /** Takes a zeroed range for this process. */
-export function hold(sizeBytes: number): { readonly handle: number; readonly holding: Holding } {
+export function hold(sizeBytes: number): HeldRange {
   const handle = take(sizeBytes);
   const holding = note(handle);
   settle(handle);
   return { handle, holding };
+}
+
+/**
+ * The same for a large range, whose pages are there from the beginning.
+ *
+ * @throws {MultiprocessingError} ERR_MP_OUT_OF_MEMORY when there is no room; nothing is held then
+ */
+export function holdReserved(sizeBytes: number): HeldRange {
+  const held = hold(Math.max(pageBytes, sizeBytes));
+  try {
+    reserve(held.handle, sizeBytes);
+    return held;
+  } catch (error) {
+    letGo(held.holding);
+    throw error;
+  }
 }
 
 /** Holds a range that another holds, too; undefined when it is nobody's any more. */
@@ -70,6 +92,17 @@ export function handOn(holding: Holding): void {
   const { entries, unused } = ownList();
   Atomics.store(entries, holding, 0);
   unused.push(holding);
+}
+
+/**
+ * What this process held is held from now on by the word that names it.
+ *
+ * Erased here before it is written there: who dies in between leaves a range that nobody can take, never one that is let
+ * go twice.
+ */
+export function handOnTo(words: Int32Array, at: number, { handle, holding }: HeldRange): void {
+  handOn(holding);
+  Atomics.store(words, at, handle);
 }
 
 /** This process takes over a range that something else held for it (an item of a queue). */
@@ -118,20 +151,12 @@ export function sharedObject<T extends object>(handle: number, make: (range: Ran
   return made;
 }
 
-/** A new range, and its object. */
-export function newSharedObject<T extends object>(sizeBytes: number, make: (range: Range) => T): T {
-  const { handle, holding } = hold(sizeBytes);
-  const made = make(view(handle));
-  keep(made, handle, holding);
-  return made;
-}
-
 /** For an object that sees to its holding by itself. */
 export function nameHandle(object: object, handle: number): void {
   handles.set(object, handle);
 }
 
-/** For an object that was made without `newSharedObject`: by a constructor of the user's. */
+/** The object for a range from now on; it holds the range as long as it is reachable. */
 export function keep(object: object, handle: number, holding: Holding): void {
   shared.set(handle, new WeakRef(object));
   handles.set(object, handle);

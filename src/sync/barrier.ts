@@ -15,9 +15,9 @@
 import { BrokenBarrierError, invalidArgument, invalidState } from "../base/errors.ts";
 import { checkMilliseconds, checkOptions, checkWaitOptions, shown, type WaitOptions } from "../base/options.ts";
 import { nextTurn, turnIsDue } from "../base/turn.ts";
-import { onGivingBack, releaseFrom, reserve, view, type Range } from "../memory/arena.ts";
-import { handOn, hold } from "../memory/holdings.ts";
-import { barrierWord, objectKind, objectWord, pageBytes } from "../memory/layout.ts";
+import { holdsOthers, view, type Range } from "../memory/arena.ts";
+import { handOnTo, holdReserved } from "../memory/holdings.ts";
+import { barrierWord, objectKind, objectWord } from "../memory/layout.ts";
 import { isGone, lookAfter, ownId, pidOf } from "../memory/participants.ts";
 import type { SyncWaitOptions } from "./acquirable.ts";
 import {
@@ -372,22 +372,15 @@ function check(parties: unknown, options: BarrierOptions | undefined): void {
 function makeRange(object: object, parties: number): Range {
   const insideBytes = barrierWord.slots * 4 + parties * slotBytes;
   const inside = insideBytes <= mostBytesInside;
-  const table = inside ? undefined : hold(Math.max(pageBytes, parties * slotBytes));
-  if (table !== undefined) reserve(table.handle, parties * slotBytes);
+  const table = inside ? undefined : holdReserved(parties * slotBytes);
   const range = makeSmallRange(object, objectKind.barrier, inside ? insideBytes : undefined);
   const { words, base, bytes } = range;
   words[base + barrierWord.parties] = parties;
   // Generation 0 is what free slots have.
   const first = stateWord({ arrived: 0, phase: phase.filling, history: 0, generation: 1 });
   new BigUint64Array(words.buffer, bytes.byteOffset + barrierWord.state * 4, 1)[0] = first;
-  if (table !== undefined) {
-    Atomics.store(words, base + barrierWord.table, table.handle);
-    handOn(table.holding); // From now on the object's range holds it.
-  }
+  if (table !== undefined) handOnTo(words, base + barrierWord.table, table);
   return range;
 }
 
-onGivingBack(objectKind.barrier, (handle) => {
-  const { words, base } = view(handle);
-  releaseFrom(words, base + barrierWord.table);
-});
+holdsOthers(objectKind.barrier, barrierWord.table);

@@ -11,8 +11,8 @@
  * Why not a count for each participant: then the number of free ones would be a second word, and a death between the
  * change of the one and of the other would lose a permit.
  */
-import { mapPart, onGivingBack, releaseFrom, reserve, view, type Range } from "../memory/arena.ts";
-import { handOn, hold } from "../memory/holdings.ts";
+import { holdsOthers, mapPart, reserve, type Range } from "../memory/arena.ts";
+import { handOnTo, hold } from "../memory/holdings.ts";
 import { boundedWord, objectKind, objectWord, pageBytes } from "../memory/layout.ts";
 import { idOfIndex, isGone, lookAfter, ownId } from "../memory/participants.ts";
 import { Acquirable } from "./acquirable.ts";
@@ -246,16 +246,10 @@ function makeRange(object: object, bound: number): Range {
   const range = makeSmallRange(object, objectKind.boundedSemaphore);
   const { words, base } = range;
   words[base + boundedWord.bound] = bound;
-  if (table !== undefined) {
-    Atomics.store(words, base + boundedWord.table, table.handle);
-    handOn(table.holding); // From now on the object's range holds it.
-  }
+  if (table !== undefined) handOnTo(words, base + boundedWord.table, table);
   return range;
 }
 
-onGivingBack(objectKind.boundedSemaphore, (handle) => {
-  const { words, base } = view(handle);
-  releaseFrom(words, base + boundedWord.table);
-});
+holdsOthers(objectKind.boundedSemaphore, boundedWord.table);
 
 registerShared("bounded-semaphore", BoundedSemaphore, (range) => new BoundedSemaphore(range));

@@ -4,7 +4,7 @@
  * Runs in: every process.
  * Guarantees: one lock for all processes; it is there as long as what it belongs to.
  */
-import { onGivingBack, release, releaseFrom, view } from "../memory/arena.ts";
+import { release } from "../memory/arena.ts";
 import { handleOf, handOn, holdToo, sharedObject } from "../memory/holdings.ts";
 import { Lock } from "./lock.ts";
 
@@ -24,12 +24,4 @@ export function ownLock(words: Int32Array, at: number): Lock {
 
 function lockOf(handle: number): Lock {
   return sharedObject(handle, (range) => new Lock(range));
-}
-
-/** A range of that kind holds others, whose handles are in these words: they are let go with it. */
-export function holdsOthers(kind: number, ...wordsOfHandles: readonly number[]): void {
-  onGivingBack(kind, (handle) => {
-    const { words, base } = view(handle);
-    for (const word of wordsOfHandles) releaseFrom(words, base + word);
-  });
 }

@@ -14,14 +14,14 @@ import { ClosedError, invalidArgument, MultiprocessingError } from "../base/erro
 import { inspectCustom } from "../base/inspect.ts";
 import { shown } from "../base/options.ts";
 import { machineMemoryBytes } from "../host/machine-memory.ts";
-import { mapPart, reserve, view, type Range } from "../memory/arena.ts";
+import { holdsOthers, mapPart, view, type Range } from "../memory/arena.ts";
 import { family } from "../memory/family.ts";
-import { handOn, hold, handleOf, keep, letGo, letGoOf, sharedObject } from "../memory/holdings.ts";
-import { arrayWord, dataWord, objectKind, objectWord, pageBytes } from "../memory/layout.ts";
+import { handleOf, handOnTo, hold, holdReserved, keep, letGo, letGoOf, sharedObject } from "../memory/holdings.ts";
+import { arrayWord, dataWord, objectKind, objectWord } from "../memory/layout.ts";
 import "../wire/standard-kinds.ts"; // The last kind registered is asked first.
 import { registerKind } from "../wire/kinds.ts";
 import type { Lock } from "./lock.ts";
-import { holdsOthers, ownLock } from "./own-lock.ts";
+import { ownLock } from "./own-lock.ts";
 
 /** The arrays that can be shared; `Float16Array` too, where Node has it. */
 export type TypedArray =
@@ -210,26 +210,13 @@ function make(array: object, type: unknown, length: unknown): Range {
     words[base + arrayWord.lengthLow] = elements | 0;
     words[base + arrayWord.lengthHigh] = Math.floor(elements / 2 ** 32);
     words[base + objectWord.kind] = objectKind.sharedArray;
-    if (sizeBytes > 0) giveElements(range, sizeBytes);
+    if (sizeBytes > 0) handOnTo(words, base + arrayWord.data, holdReserved(sizeBytes));
     keep(array, handle, holding);
     return range;
   } catch (error) {
     letGo(holding);
     throw error;
   }
-}
-
-function giveElements({ words, base }: Range, sizeBytes: number): void {
-  const data = hold(Math.max(pageBytes, sizeBytes));
-  try {
-    reserve(data.handle, sizeBytes);
-  } catch (error) {
-    letGo(data.holding);
-    throw error;
-  }
-  // As in own-lock.ts: who dies in between leaves a range too much, never one that is let go twice.
-  handOn(data.holding);
-  Atomics.store(words, base + arrayWord.data, data.handle);
 }
 
 holdsOthers(objectKind.sharedArray, arrayWord.data, dataWord.lock);

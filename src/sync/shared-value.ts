@@ -12,11 +12,11 @@
  */
 import { inspectCustom } from "../base/inspect.ts";
 import { checkFunction, type WaitOptions } from "../base/options.ts";
-import { view, type Range } from "../memory/arena.ts";
+import { holdsOthers, view, type Range } from "../memory/arena.ts";
 import { hold, keep } from "../memory/holdings.ts";
 import { dataWord, objectKind, objectWord, valueWord } from "../memory/layout.ts";
 import type { Lock } from "./lock.ts";
-import { holdsOthers, ownLock } from "./own-lock.ts";
+import { ownLock } from "./own-lock.ts";
 import { registerShared } from "./shared-kind.ts";
 import {
   checkInitial,

@@ -131,7 +131,11 @@ export class Kernel {
         view: (handle: number) => (handle === queueHandle ? { words, base: queueAt } : { words: table, base: 0 }),
       },
       lists: { ticketOf: () => 0 },
-      holdings: { hold: () => ({ handle: ++this.#handles, holding: 0 }), handOn: nothing, keep: nothing },
+      holdings: {
+        hold: () => ({ handle: ++this.#handles, holding: 0 }),
+        handOnTo: (to: Int32Array, at: number, held: { readonly handle: number }) => (to[at] = held.handle),
+        keep: nothing,
+      },
       family: { family: () => ({ words, addon: { futexWait } }) },
       participants: {
         ownId: own,

@@ -1,8 +1,8 @@
 /** The family's memory: ranges, holders, and what a death gives back. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { holders, view } from "#src/memory/arena.js";
-import { hold, holdToo, letGo, holdingCount } from "#src/memory/holdings.js";
+import { holders, releaseFrom, view } from "#src/memory/arena.js";
+import { handOnTo, hold, holdingCount, holdToo, letGo } from "#src/memory/holdings.js";
 import { classOfHandle, sizeClasses } from "#src/memory/layout.js";
 import { idOfIndex, isGone, ownId, participants, pidOf } from "#src/memory/participants.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
@@ -42,6 +42,30 @@ describe("ranges", () => {
     for (const { holding } of held) letGo(holding);
     assert.equal(holdingCount(), before);
     assert.ok(held.every(({ handle }) => holders(handle) === 0));
+  });
+
+  test("what is handed on to a word is erased from this process's list before the word names it", () => {
+    const [held, outer] = [hold(64), hold(64)];
+    const { words, base } = view(outer.handle);
+    const { store } = Atomics;
+    const stores: [at: boolean, value: number][] = [];
+    Atomics.store = ((array: Int32Array, at: number, value: number) => {
+      stores.push([array === words && at === base + 1, value]);
+      return store(array, at, value);
+    }) as typeof store;
+    try {
+      handOnTo(words, base + 1, held);
+    } finally {
+      Atomics.store = store;
+    }
+    assert.deepEqual(stores, [
+      [false, 0],
+      [true, held.handle],
+    ]);
+    assert.equal(holders(held.handle), 1);
+    releaseFrom(words, base + 1);
+    assert.equal(holders(held.handle), 0);
+    letGo(outer.holding);
   });
 
   test("nobody can hold what has been given back", () => {

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { isRunning, markOf } from "#src/host/process-facts.js";
 import { Barrier, BrokenBarrierError, Queue, Semaphore, SharedValue } from "#src/index.js";
+import { family } from "#src/memory/family.js";
+import { holdingCount } from "#src/memory/holdings.js";
 import { isBefore, nextGeneration, parseState, phase, stateWord, wasBroken } from "#src/sync/barrier-state.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
 import { forEachStartMethod } from "../support/methods.ts";
@@ -138,6 +140,26 @@ describe("Barrier, in one process", () => {
       (await Promise.all([barrier.wait(bounded), barrier.wait(bounded)])).sort((a, b) => a - b),
       [0, 1],
     );
+  });
+
+  test("where there is no memory for its parties it is an error that holds nothing", () => {
+    const before = holdingCount();
+    const known = family();
+    const { addon } = known;
+    const full = Object.create(addon, {
+      reserve: {
+        value: () => {
+          throw Object.assign(new Error("no room"), { code: "ENOSPC" });
+        },
+      },
+    }) as typeof addon;
+    Object.assign(known, { addon: full });
+    try {
+      assert.throws(() => new Barrier(100_000), { code: "ERR_MP_OUT_OF_MEMORY" });
+    } finally {
+      Object.assign(known, { addon });
+    }
+    assert.equal(holdingCount(), before);
   });
 
   test("the number of parties and the options are checked", async () => {

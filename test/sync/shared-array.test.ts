@@ -74,12 +74,12 @@ describe("SharedArray", () => {
       () => new SharedArray(Float64Array, -1),
       () => new SharedArray(Float64Array, 1.5),
       () => new SharedArray(Float64Array, undefined as never),
-      () => new SharedArray(Float64Array, "3" as never as number[]).close(),
+      () => new SharedArray(Float64Array, "3" as never),
       () => new SharedArray(Float64Array, null as never),
       () => new SharedArray(Float64Array, {} as never),
       () => new SharedArray(Float64Array, [1n] as never),
       () => new SharedArray(BigInt64Array, [1] as never),
-    ].filter((_, at) => at !== 6);
+    ];
     for (const each of bad) assert.throws(each, withCode("ERR_MP_INVALID_ARGUMENT"), String(each));
     assert.throws(() => new SharedArray(Uint8Array, 2 ** 50), withCode("ERR_MP_OUT_OF_MEMORY"));
     assert.throws(() => new SharedArray(Float64Array, 2 ** 32 - 1), withCode("ERR_MP_OUT_OF_MEMORY"));

@@ -16,7 +16,7 @@ export const same: Record<string, unknown> = {
   payDebts: () => true,
   pause: () => {},
   ready: (value: unknown) => ({ then: (next: (value: unknown) => unknown) => next(value) }),
-  onGivingBack: () => {},
+  holdsOthers: () => {},
   checkOptions: () => {},
   checkMilliseconds: (_: string, __: string, value: unknown) => value,
   checkWaitOptions: (_: string, options: unknown) => options ?? {},
