@@ -133,7 +133,7 @@ export const boundedWord = {
   bound: 2,
   /** How many of the holders' words have ever been in use; the rest is not looked at. */
   used: 3,
-  /** About how many are in use: a hint where to look. */
+  /** Where there are many: about how many are in use, a hint where to look. */
   held: 4,
   /** The handle of the range of holders; 0: they are in this one. */
   table: 5,

@@ -22,7 +22,7 @@ import { checkPermits, type SemaphoreStatistics } from "./semaphore.ts";
 import { deadlock, releasedTooOften } from "./lock.ts";
 import { registerShared } from "./shared-kind.ts";
 import { makeSmallRange, smallestBytes } from "./small-range.ts";
-import { countWaiting, oldest, wake, wakeFound } from "./wait-queue.ts";
+import { countWaiting, oldest, wake, wakeAfterSwap, wakeFound } from "./wait-queue.ts";
 
 /** So many holders fit into the object's own range; more are in a range of their own. */
 const mostInside = smallestBytes / 4 - boundedWord.holders;
@@ -53,6 +53,8 @@ export class BoundedSemaphore extends Acquirable {
   readonly #table: number;
   /** Which of them this process has taken, the last one last; looked at again before it is believed. */
   readonly #mine: number[] = [];
+  /** The one that it took last of all; -1: none yet. */
+  #last = -1;
   #lookedAt = 0;
   /** @internal */
   protected override readonly spot: number;
@@ -80,7 +82,7 @@ export class BoundedSemaphore extends Acquirable {
   }
 
   override tryAcquire(): Guard | undefined {
-    const guard = this.attempt(false);
+    const guard = this.takeQuickly();
     if (guard !== undefined) return guard;
     const now = performance.now();
     if (now - this.#lookedAt < 1) return undefined;
@@ -126,15 +128,20 @@ export class BoundedSemaphore extends Acquirable {
     this.#releaseMine();
   }
 
+  /** Where this process had one last: mostly that one is free. @internal */
+  protected override takeQuickly(): Guard | undefined {
+    const last = this.#last;
+    return last >= 0 && this.#take(last, 0) ? new Guard(this, 0, 0) : this.attempt(false);
+  }
+
   /** @internal */
   protected override attempt(thorough: boolean): Guard | undefined {
     const words = this.#words;
-    const held = Atomics.load(words, this.#base + boundedWord.held);
     for (;;) {
       const used = this.#used();
       const full = used === this.#bound;
       // While words are left that were never in use, one is begun rather than all looked at for a free one.
-      if (full || used <= fewPermits || held < used) {
+      if (full || used <= fewPermits || Atomics.load(words, this.#base + boundedWord.held) < used) {
         const dead = this.#takeAmong(used, full && thorough);
         if (dead !== notTaken) return new Guard(this, dead, 0);
       }
@@ -176,9 +183,9 @@ export class BoundedSemaphore extends Acquirable {
   /** @returns as `OwnerWord.take()` */
   #takeAmong(used: number, thorough: boolean): number {
     const me = ownId();
-    // Where this process had one last: mostly that one is free.
-    const start = this.#mine.length === 0 ? me % Math.max(1, used) : this.#mine.at(-1)!;
-    const looked = new Set<number>();
+    // Each process begins at another one: they are less in each other's way.
+    const start = this.#last < 0 ? me % Math.max(1, used) : this.#last;
+    let looked: Set<number> | undefined;
     for (let step = 0; step < used; step++) {
       const at = (start + step) % used;
       const holder = Atomics.load(this.#holders, this.#first + at);
@@ -186,8 +193,8 @@ export class BoundedSemaphore extends Acquirable {
       if (holder !== 0 && holder !== -me && !(holder < 0 && thorough)) {
         const who = Math.abs(holder);
         if (!isGone(who)) {
-          if (!thorough || looked.has(who)) continue;
-          looked.add(who);
+          if (!thorough || looked?.has(who) === true) continue;
+          (looked ??= new Set()).add(who);
           if (!lookAfter(who)) continue;
         }
       }
@@ -198,8 +205,9 @@ export class BoundedSemaphore extends Acquirable {
 
   #take(at: number, from: number): boolean {
     if (Atomics.compareExchange(this.#holders, this.#first + at, from, ownId()) !== from) return false;
-    if (from === 0) Atomics.add(this.#words, this.#base + boundedWord.held, 1);
+    if (from === 0) this.#count(1);
     this.#mine.push(at);
+    this.#last = at;
     return true;
   }
 
@@ -222,16 +230,22 @@ export class BoundedSemaphore extends Acquirable {
 
   #give(at: number, from: number): boolean {
     const words = this.#words;
-    const found = Atomics.load(words, this.spot) === 0 ? undefined : oldest(words, this.spot);
+    // Only looked at: who begins to wait after this is woken below.
+    const found = words[this.spot] === 0 ? undefined : oldest(words, this.spot);
     const heir = found !== undefined && found.waitedMs > longestBargingMs ? idOfIndex(found.index) : 0;
     const word = this.#first + at;
     if (Atomics.compareExchange(this.#holders, word, from, -heir) !== from) return false;
     if (heir !== 0 && wakeFound(found!)) return true;
     // Told after it is kept. Has it gone meanwhile, the permit is free, unless it or another was quicker.
     if (heir !== 0 && Atomics.compareExchange(this.#holders, word, -heir, 0) !== -heir) return true;
-    Atomics.sub(words, this.#base + boundedWord.held, 1);
-    wake(this.spot);
+    this.#count(-1);
+    wakeAfterSwap(words, this.spot);
     return true;
+  }
+
+  /** Where there are few, nobody asks. */
+  #count(more: 1 | -1): void {
+    if (this.#bound > fewPermits) Atomics.add(this.#words, this.#base + boundedWord.held, more);
   }
 
   /** So that a full memory is an error, and not a crash. */

@@ -12,7 +12,7 @@
  * for whom it is kept.
  */
 import { idOfIndex, indexOf, isGone, lookAfter, ownId, pidOf } from "../memory/participants.ts";
-import { oldest, waitsAt, wake, wakeFound } from "./wait-queue.ts";
+import { oldest, waitsAt, wake, wakeAfterSwap, wakeFound } from "./wait-queue.ts";
 
 /** Who has waited longer is handed the lock. What the documentation promises; milliseconds. */
 export const longestBargingMs = 1;
@@ -22,12 +22,6 @@ const lookAgainMs = 1;
 
 /** Instead of the participant that died with the lock: it was not to be had. */
 export const notTaken = -1;
-
-/**
- * Whether a plain look at memory comes after the compare-and-swap before it, as it does on x64, where that is a full fence.
- * Why at all: V8 calls a function for Atomics.load(), 8 ns of the 60 that acquiring and releasing took (measured).
- */
-const plainLooksInOrder = process.arch === "x64";
 
 export interface OwnerState {
   /** Somebody holds it. */
@@ -98,7 +92,7 @@ export class OwnerWord {
     if (words[this.#spot] !== 0) return false;
     const me = ownId();
     if (Atomics.compareExchange(words, this.#at, me, 0) !== me) return false;
-    if ((plainLooksInOrder ? words[this.#spot] : Atomics.load(words, this.#spot)) !== 0) wake(this.#spot);
+    wakeAfterSwap(words, this.#spot);
     return true;
   }
 

@@ -18,7 +18,7 @@ import { Guard } from "./guard.ts";
 import { longestBargingMs } from "./owner-word.ts";
 import { registerShared } from "./shared-kind.ts";
 import { makeSmallRange } from "./small-range.ts";
-import { countWaiting, oldest, waitsAt, wake, wakeFound } from "./wait-queue.ts";
+import { countWaiting, oldest, waitsAt, wakeAfterSwap, wakeFound } from "./wait-queue.ts";
 
 /** As Python's on most systems. */
 export const mostPermits: number = 2 ** 31 - 1;
@@ -75,7 +75,8 @@ export class Semaphore extends Acquirable {
    */
   override release(): void {
     const words = this.#words;
-    const found = Atomics.load(words, this.spot) === 0 ? undefined : oldest(words, this.spot);
+    // Only looked at: who begins to wait after this is woken below.
+    const found = words[this.spot] === 0 ? undefined : oldest(words, this.spot);
     if (found !== undefined && found.waitedMs > longestBargingMs) {
       const heir = idOfIndex(found.index);
       const at = this.#keepFor(heir);
@@ -176,7 +177,7 @@ export class Semaphore extends Acquirable {
       if (seen === value) break;
       value = seen;
     }
-    wake(this.spot);
+    wakeAfterSwap(this.#words, this.spot);
   }
 }
 

@@ -36,7 +36,7 @@ import {
 } from "./wait-places.ts";
 import { clock, woken } from "./wait-records.ts";
 
-export { countWaiting, oldest, waitsAt, wake, wakeFound, type FoundWait } from "./wait-records.ts";
+export { countWaiting, oldest, waitsAt, wake, wakeAfterSwap, wakeFound, type FoundWait } from "./wait-records.ts";
 
 let lookMs = firstLookMs;
 let nextLook: NodeJS.Timeout | undefined;

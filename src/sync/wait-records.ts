@@ -36,6 +36,17 @@ export function wake(spot: number, count = 1): void {
   }
 }
 
+/**
+ * Whether a plain look at memory comes after the compare-and-swap before it, as it does on x64, where that is a full fence.
+ * Why at all: V8 calls a function for Atomics.load(), 8 ns of the 60 that acquiring and releasing a lock took (measured).
+ */
+const plainLooksInOrder = process.arch === "x64";
+
+/** `wake()`, for whoever has just changed the object by a compare-and-swap: mostly nobody waits. */
+export function wakeAfterSwap(words: Int32Array, spot: number): void {
+  if ((plainLooksInOrder ? words[spot] : Atomics.load(words, spot)) !== 0) wake(spot);
+}
+
 /** Wakes that wait; false when it is woken already, or no longer there. */
 export function wakeFound({ at, index }: FoundWait): boolean {
   const { words } = family();

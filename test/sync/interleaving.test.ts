@@ -138,6 +138,20 @@ const semaphores = {
     giveUps: 0,
     preemptions: 1,
   },
+  "BoundedSemaphore, had again": {
+    ...bounded,
+    programs: [holder("BoundedSemaphore", blocking, 2), holder("BoundedSemaphore", inLoop, 2)],
+    deaths: 0,
+    giveUps: 0,
+    preemptions: 2,
+  },
+  "BoundedSemaphore, had again, one dies": {
+    ...bounded,
+    programs: [holder("BoundedSemaphore", blocking, 2), holder("BoundedSemaphore", blocking)],
+    deaths: 1,
+    giveUps: 0,
+    preemptions: 1,
+  },
   "BoundedSemaphore of two permits, one of three dies": { ...crowd, deaths: 1, giveUps: 0, preemptions: 0 },
 } satisfies Record<string, Timed>;
 
@@ -231,8 +245,12 @@ describe("What is not handed over", () => check(others, 0));
 
 const mutations: Record<string, { mutation: Mutation; scenario: Timed }> = {
   "a release that does not look again for who began to wait": {
-    mutation: [/if \(\(plainLooksInOrder [^;]*\) !== 0\)\s+wake\(this\.#spot\);/, ""],
+    mutation: [/wakeAfterSwap\(words, this\.#spot\);/, ""],
     scenario: lock["two processes"],
+  },
+  "a permit that is given back without a look for who began to wait": {
+    mutation: [/wakeAfterSwap\(words, this\.spot\);/, ""],
+    scenario: semaphores["BoundedSemaphore, had again"],
   },
   "an owner's word that is taken without comparing": {
     mutation: [
