@@ -27,13 +27,14 @@ export function after(delayMs: number, then: () => void, { ref = true }: { ref?:
 }
 
 /**
- * Waits for `work` within the limits.
+ * Waits for `work` within the limits. What it rejects with after the wait was given up is nobody's.
  *
  * @param onTimeout says what the time limit makes of the wait: returns its answer, or throws.
  * @throws signal.reason, untouched, when the signal is aborted first.
  */
 export async function within<T>(work: Promise<T>, limits: WaitOptions, onTimeout: () => T): Promise<T> {
   const { timeoutMs, signal } = limits;
+  work.catch(() => {}); // Told to the caller below: nobody else is to hear of it meanwhile, or once the wait is given up.
   signal?.throwIfAborted();
   if (turnIsDue()) await nextTurn();
   if (timeoutMs === undefined && signal === undefined) return work;

@@ -1,9 +1,10 @@
-/** Who waits with an AbortSignal that others wait with, too. */
+/** The ends of waits: AbortSignals that others wait with, too, and work that fails. */
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import { onAbort } from "#src/base/abort.js";
 import { within } from "#src/base/deadline.js";
+import { nextTurn, turnIsDue } from "#src/base/turn.js";
 
 const listeners = (signal: AbortSignal): number => getEventListeners(signal, "abort").length;
 const many = 1000;
@@ -59,6 +60,24 @@ test("the listener goes with the last one, and comes again with the next", () =>
     assert.equal(listeners(stop.signal), 0);
     assert.equal(changes(), 2 * round);
   }
+});
+
+test("within() hears of work that fails before it has had its turn, and nobody else does", async () => {
+  turnIsDue();
+  const until = performance.now() + 20;
+  while (performance.now() < until);
+  assert.ok(turnIsDue());
+  await assert.rejects(
+    within(Promise.reject(new Error("no")), {}, () => "late"),
+    /no/,
+  );
+  const stop = new AbortController();
+  stop.abort(new Error("enough"));
+  await assert.rejects(
+    within(Promise.reject(new Error("no")), { signal: stop.signal }, () => "late"),
+    /enough/,
+  );
+  await nextTurn(); // What nobody had heard of would have ended this process by now.
 });
 
 test("within() leaves no listener, however it ends", async () => {
