@@ -13,6 +13,7 @@
 import { ClosedError, invalidArgument, MultiprocessingError } from "../base/errors.ts";
 import { inspectCustom } from "../base/inspect.ts";
 import { shown } from "../base/options.ts";
+import { typedArrays } from "../base/typed-arrays.ts";
 import { machineMemoryBytes } from "../host/machine-memory.ts";
 import { holdsOthers, mapPart, view, type Range } from "../memory/arena.ts";
 import { family } from "../memory/family.ts";
@@ -48,21 +49,8 @@ export interface TypedArrayConstructor<A = TypedArray> {
 /** What an array can be filled with. */
 type ElementOf<A> = A extends { [index: number]: infer E } ? E : never;
 
-/** Their places are what is written in shared memory: new ones are appended. */
-const types = [
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-  (globalThis as { Float16Array?: typeof Float32Array }).Float16Array, // Node 24 and later.
-] as readonly (TypedArrayConstructor | undefined)[];
+/** By the number that is written in shared memory. */
+const types = typedArrays as readonly (TypedArrayConstructor | undefined)[];
 
 /** V8's own limit on Node 20; elements. */
 const longestArray = 2 ** 32 - 1;

@@ -7,6 +7,7 @@
  */
 import { EventEmitter } from "node:events";
 import { types } from "node:util";
+import { typedArrays } from "../base/typed-arrays.ts";
 import { placeInRequired, placeOfNamespace } from "./by-reference.ts";
 import { isNativeFunction, type AnyFunction } from "./capture.ts";
 import { privateMember } from "./class-source.ts";
@@ -16,6 +17,7 @@ import { globalPathOf, plainGlobalPathOf } from "./globals.ts";
 import { registerKind, type Decoder, type Encoder } from "./kinds.ts";
 import { readIntegrity, readProperties, writeIntegrity, writeProperties } from "./properties.ts";
 import { sourceForm } from "./source-forms.ts";
+import { viewClassNamed } from "./views.ts";
 
 /** Registered first, so asked last. */
 registerKind({ name: "instance", matches: isInstance, encode: encodeInstance, decode: decodeInstance });
@@ -190,17 +192,7 @@ const travelling: ReadonlySet<unknown> = new Set<unknown>([
   URL,
   URLSearchParams,
   Object.getPrototypeOf(Uint8Array),
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
+  ...typedArrays,
 ]);
 
 function refuseForeign(value: object, itsClass: object, encoder: Encoder): never {
@@ -338,8 +330,9 @@ function shellOf(base: Base | undefined, decoder: Decoder): object {
     case "regExp":
       return new RegExp(decoder.string(), decoder.string());
     case "view": {
-      const View = Reflect.get(globalThis, decoder.string()) as new (b: unknown, o: number, n: number) => object;
-      const buffer = decoder.value();
+      const name = decoder.string();
+      const View = viewClassNamed(name) ?? decoder.malformed(`the view ${name} is unknown here`);
+      const buffer = decoder.value() as ArrayBuffer;
       return new View(buffer, decoder.uint(), decoder.uint());
     }
     case "url":

@@ -3,25 +3,12 @@
  *
  * Runs in: every process.
  */
+import { typedArrayNames } from "../base/typed-arrays.ts";
+
 export type ViewClass = new (buffer: ArrayBuffer, offset: number, length?: number) => ArrayBufferView;
 
-/** In a fixed order: the index goes on the wire. Float16Array is not there before Node 24. */
-const names = [
-  "DataView",
-  "Int8Array",
-  "Uint8Array",
-  "Uint8ClampedArray",
-  "Int16Array",
-  "Uint16Array",
-  "Int32Array",
-  "Uint32Array",
-  "Float32Array",
-  "Float64Array",
-  "BigInt64Array",
-  "BigUint64Array",
-  "Buffer",
-  "Float16Array",
-] as const;
+/** The index goes on the wire. */
+const names = ["DataView", "Buffer", ...typedArrayNames] as const;
 
 export const bufferView: number = names.indexOf("Buffer");
 
@@ -43,4 +30,9 @@ export function viewClass(
 ): { readonly name: string; readonly viewClass: ViewClass | undefined } | undefined {
   const name = names[number];
   return name === undefined ? undefined : { name, viewClass: classes[number] };
+}
+
+/** Undefined where this Node has none of that name. */
+export function viewClassNamed(name: string): ViewClass | undefined {
+  return classes[(names as readonly string[]).indexOf(name)];
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isBefore, nextGeneration, parseState, phase, stateWord, wasBroken } from "#src/sync/barrier-state.js";
 
-test("comes apart as it was put together", () => {
+test("the word of a barrier comes apart as it was put together", () => {
   for (const state of [
     { arrived: 0, phase: phase.filling, history: 0, generation: 1 },
     { arrived: 2 ** 20 - 1, phase: phase.broken, history: 0xffff, generation: 2 ** 26 - 1 },
@@ -13,7 +13,7 @@ test("comes apart as it was put together", () => {
   }
 });
 
-test("tells generations that are over from later ones, round the end of the numbers", () => {
+test("it tells generations that are over from later ones, round the end of the numbers", () => {
   const last = 2 ** 26 - 1;
   for (const [generation, present, before] of [
     [0, 1, true],
@@ -28,7 +28,7 @@ test("tells generations that are over from later ones, round the end of the numb
   }
 });
 
-test("remembers how sixteen generations ended", () => {
+test("it remembers how sixteen generations ended", () => {
   let state = { arrived: 0, phase: phase.filling, history: 0, generation: 2 ** 26 - 5 } as ReturnType<
     typeof parseState
   >;

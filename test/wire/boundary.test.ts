@@ -145,6 +145,11 @@ row("subclasses of Array, Map, Set, Error, typed arrays, EventEmitter", async ()
     Object.values(copy).map((each) => each.constructor.name),
     ["List", "Table", "Bag", "Vector", "Bus"],
   );
+  const { Float16Array } = globalThis as { Float16Array?: typeof Float32Array }; // Not before Node 24.
+  if (Float16Array === undefined) return;
+  class Halves extends Float16Array {}
+  const halves = await trip(Halves.of(1.5));
+  assert.deepEqual([halves[0], halves.constructor.name], [1.5, "Halves"]);
 });
 row("namespaces of modules, what a `node:` or CommonJS module exports", async () => {
   assert.equal(await trip(path), path);

@@ -345,6 +345,13 @@ test("a message that is cut off, or changed, gives MalformedMessageError or anot
   );
 });
 
+test("a subclass's view of no class of views gives MalformedMessageError, and no other global is called", async () => {
+  class Vector extends Uint32Array {}
+  const bytes = Buffer.from(encode(Vector.of(1)).bytes);
+  Buffer.from("EventTarget").copy(bytes, bytes.indexOf("Uint32Array")); // The view comes before its class.
+  await assert.rejects(decode(bytes), { code: "ERR_MP_MALFORMED_MESSAGE" });
+});
+
 test("random bytes give MalformedMessageError (generated)", async () => {
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 60 }), fc.boolean(), async (tail, withModules) => {
