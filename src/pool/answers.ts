@@ -173,13 +173,13 @@ export class Answers implements WorkerOwner {
     return undefined;
   }
 
-  /** The one at work has run past its limit; answers why it is to end. */
-  expired(worker: Worker, work: Call | Chunk): unknown {
+  expired(worker: Worker, work: Call | Chunk, hasBegun: boolean): unknown {
     const timeoutMs = work.kind === "call" ? work.timeoutMs : work.job.settings.timeoutMs;
     const taskId = work.kind === "call" ? work.id : work.firstTaskId + work.done;
     const { pid } = worker;
+    const what = hasBegun ? "ran longer than" : "had still not begun long after";
     const error = new TimeoutError(
-      `Task ${taskId} of pool "${this.#owner.options.name}" ran longer than its timeoutMs of ${timeoutMs} in worker ${worker.id} (pid ${pid}) and was ended`,
+      `Task ${taskId} of pool "${this.#owner.options.name}" ${what} its timeoutMs of ${timeoutMs} in worker ${worker.id} (pid ${pid}) and was ended`,
       { taskId, pid },
     );
     if (work.kind === "call") this.settle(work, false, error, worker);
@@ -200,9 +200,11 @@ export class Answers implements WorkerOwner {
     for (const work of unknown) if (work.kind === "call") back.push(work);
     for (const work of assigned) {
       if (unknown.includes(work)) continue;
-      if (work.kind === "chunk") this.#chunkDied(work, lastTask, death);
+      if (work.kind === "chunk") this.#chunkDied(worker, work, lastTask, death);
       else if ((work.id | 0) !== lastTask) back.push(work);
-      else if (!work.isSettled) this.#charge(worker, work, death);
+      else if (work.isSettled) continue;
+      else if (worker.killedByPool) back.push(work); // It was another's time that was up.
+      else this.#charge(worker, work, death);
     }
     this.#owner.takeBack(back.filter((call) => !call.isSettled));
   }
@@ -219,7 +221,7 @@ export class Answers implements WorkerOwner {
       const { done, items, careful, cancelled, condemned } = head;
       const isKnown =
         careful || items.length - done === 1 || (worker.killedByPool && (cancelled || condemned === done));
-      if (isKnown) this.#chunkDied(head, (head.firstTaskId + done) | 0, death);
+      if (isKnown) this.#chunkDied(worker, head, (head.firstTaskId + done) | 0, death);
       else head.job.giveBack(head, done, items.length, true);
       return [head];
     }
@@ -252,14 +254,24 @@ export class Answers implements WorkerOwner {
     after(retryDelayMs(call.deaths), again, { ref: false });
   }
 
-  #chunkDied(chunk: Chunk, lastTask: number | undefined, death: Death): void {
+  #chunkDied(worker: Worker, chunk: Chunk, lastTask: number | undefined, death: Death): void {
     const { job, items, done, careful } = chunk;
     const at = lastTask === undefined || lastTask === 0 ? -1 : (lastTask - chunk.firstTaskId) | 0;
     if (at < done || at >= items.length) {
       job.giveBack(chunk, done, items.length, careful);
       return;
     }
-    if (!job.isOver && chunk.condemned !== at) this.#chargeItem(chunk, at, death);
+    if (!job.isOver && chunk.condemned !== at) {
+      if (worker.killedByPool) {
+        job.giveBack(chunk, done, items.length, careful); // It was another's time that was up.
+        return;
+      }
+      if (worker.endedPreparing && items.length > 1) {
+        job.giveBackAlone(chunk, at);
+        return;
+      }
+      this.#chargeItem(chunk, at, death);
+    }
     job.inFlight--;
     job.giveBack(chunk, at + 1, items.length, careful);
     job.giveBack(chunk, done, at, careful); // They had been done, and not been told.

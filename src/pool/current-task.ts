@@ -76,6 +76,7 @@ export function runningTaskId(): number {
 
 /** @param taskId 0: it has ended */
 export function setRunning(taskId: number): void {
+  if (taskId === runningId) return; // It was being prepared, and may have been aborted meanwhile.
   runningId = taskId;
   running = undefined;
 }

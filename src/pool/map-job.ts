@@ -37,8 +37,10 @@ export interface Chunk {
   /** The one that ran past its limit: what comes of it no longer counts. */
   condemned: number;
   cancelled: boolean;
-  /** The worker has said that it is at it. */
-  isToldBegun: boolean;
+  /** The worker has said that it is at it. Only where that cannot be seen. */
+  isTaken: boolean;
+  /** When the worker said that the first one's own code begins. Only of one with a limit, and where that cannot be seen. */
+  begunAt: number | undefined;
 }
 
 /** Items that were handed out and came back untouched, or are to be tried again. */
@@ -172,7 +174,8 @@ export class MapJob {
         done: 0,
         condemned: -1,
         cancelled: false,
-        isToldBegun: false,
+        isTaken: false,
+        begunAt: undefined,
       };
     }
     return undefined;
@@ -228,7 +231,7 @@ export class MapJob {
         return undefined;
       }
       // Which one it is shows when each goes by itself.
-      for (let at = piece.items.length - 1; at >= 0; at--) this.#pieces.unshift(cut(piece, at, at + 1));
+      this.#pieces.unshift(...each(piece, 0, piece.items.length));
       return undefined;
     }
   }
@@ -237,6 +240,17 @@ export class MapJob {
   giveBack(chunk: Chunk, from: number, to: number, careful: boolean): void {
     this.inFlight -= to - from;
     if (!this.isOver && from < to) this.#pieces.unshift({ ...cut(chunk, from, to), careful });
+    this.#owner.wake(this);
+  }
+
+  /**
+   * The same, each to be handed out alone: one of them, nobody knows which, ends its worker before its own code begins, by
+   * a module that is imported or a value that is decoded.
+   */
+  giveBackAlone(chunk: Chunk, from: number): void {
+    const to = chunk.items.length;
+    this.inFlight -= to - from;
+    if (!this.isOver) this.#pieces.unshift(...each(chunk, from, to));
     this.#owner.wake(this);
   }
 
@@ -335,6 +349,10 @@ export class MapJob {
 
 function cut({ start, items, firstTaskId, careful }: Piece, from: number, to: number): Piece {
   return { start: start + from, items: items.slice(from, to), firstTaskId: firstTaskId + from, careful };
+}
+
+function each(piece: Piece, from: number, to: number): Piece[] {
+  return Array.from({ length: to - from }, (_, n) => cut(piece, from + n, from + n + 1));
 }
 
 /** @throws {MultiprocessingError} ERR_MP_INVALID_ARGUMENT for an item that is no list of arguments. */

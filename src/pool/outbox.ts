@@ -180,7 +180,14 @@ export class Outbox {
     if (!this.#writer.isEmpty) this.#send();
   }
 
-  /** What came with this task is begun: sent off, with all that was done before. */
+  /** What came with this task is at work: sent off, with all that was done before. */
+  taken(taskId: number, now: number): void {
+    this.#writePlain(now);
+    tell.taken(this.#writer, taskId);
+    this.flush(now);
+  }
+
+  /** The task's own code begins. */
   begun(taskId: number, now: number): void {
     this.#writePlain(now);
     tell.begun(this.#writer, taskId);

@@ -12,7 +12,8 @@
  *   chunk     tasks of one function        block       results of neighbours in a chunk, packed
  *   cancel    a range of tasks             fault       error of one task in a chunk
  *   stop      end when all is done         untouched   the rest of a chunk comes back
- *                                          begun       what came in a message, where the pool does not see it by itself
+ *                                          taken       what came in a message, where the pool does not see it by itself
+ *                                          begun       a task with a limit, likewise
  *                                          skipped     a call that had not begun was cancelled
  *                                          leaving     process.exit() in a task
  *                                          memory      resident bytes
@@ -32,7 +33,8 @@ const toPool = {
   skipped: 7,
   leaving: 8,
   memory: 9,
-  begun: 10,
+  taken: 10,
+  begun: 11,
 } as const;
 
 export interface FunctionMessage {
@@ -94,6 +96,8 @@ export interface PoolSide {
   untouched(chunkId: number, offset: number): void;
   skipped(taskId: number): void;
   /** A call, and those that came with it; or the chunk whose first task it is. */
+  taken(taskId: number): void;
+  /** The code of a call with a limit, or of the first task of a chunk with one. */
   begun(taskId: number): void;
   leaving(taskId: number): void;
   memory(bytes: number): void;
@@ -187,6 +191,10 @@ export const tell = {
   },
   skipped(to: MessageWriter, taskId: number): void {
     to.byte(toPool.skipped);
+    to.uint(taskId);
+  },
+  taken(to: MessageWriter, taskId: number): void {
+    to.byte(toPool.taken);
     to.uint(taskId);
   },
   begun(to: MessageWriter, taskId: number): void {
@@ -285,6 +293,9 @@ export function readAtPool(message: Uint8Array, pool: PoolSide): Decoding {
         break;
       case toPool.skipped:
         pool.skipped(reader.uint());
+        break;
+      case toPool.taken:
+        pool.taken(reader.uint());
         break;
       case toPool.begun:
         pool.begun(reader.uint());

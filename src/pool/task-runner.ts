@@ -19,6 +19,7 @@ import {
   type FunctionMessage,
 } from "./protocol.ts";
 import type { WorkerSide } from "./protocol.ts";
+import type { TaskNote } from "./task-note.ts";
 import { WorkerFunctions, type AnyTarget } from "./worker-functions.ts";
 import type { PoolLink } from "./worker-link.ts";
 
@@ -31,7 +32,7 @@ const briefMs = 0.02;
 /** What came in one message; its bytes are needed until all of it is done. */
 interface Delivery {
   left: number;
-  /** The pool knows that it has begun. */
+  /** The pool knows that it is at it. */
   isTold: boolean;
   done: () => void;
 }
@@ -51,10 +52,9 @@ interface Options {
 export class TaskRunner implements WorkerSide {
   readonly #out: Outbox;
   readonly #functions: WorkerFunctions = new WorkerFunctions();
-  readonly #words: Int32Array;
-  readonly #at: number;
+  readonly #note: TaskNote;
   readonly #queue: Unit[] = [];
-  readonly #progressIsSeen: boolean;
+  readonly #noteIsSeen: boolean;
   readonly #fetch: typeof fetchLarge;
   #delivery: Delivery = { left: 0, isTold: true, done: () => {} };
   #unit: Unit | undefined;
@@ -68,9 +68,8 @@ export class TaskRunner implements WorkerSide {
 
   constructor(link: PoolLink, options: Options) {
     this.#out = new Outbox(link, options);
-    this.#words = link.progress.words;
-    this.#at = link.progress.at;
-    this.#progressIsSeen = link.progressIsSeen;
+    this.#note = link.note;
+    this.#noteIsSeen = link.noteIsSeen;
     this.#fetch = options.mayTryAgain ? copyLarge : fetchLarge;
     this.stopped = new Promise((resolve) => {
       this.#onStopped = resolve;
@@ -89,7 +88,7 @@ export class TaskRunner implements WorkerSide {
 
   /** A message has come; the promise is settled when it is not needed any more. */
   receive(message: Uint8Array): void | Promise<void> {
-    const delivery: Delivery = { left: 0, isTold: this.#progressIsSeen, done: () => {} };
+    const delivery: Delivery = { left: 0, isTold: this.#noteIsSeen, done: () => {} };
     this.#delivery = delivery;
     readAtWorker(message.length > largestCopied ? message : message.slice(), this);
     if (delivery.left === 0) return undefined;
@@ -181,35 +180,47 @@ export class TaskRunner implements WorkerSide {
     this.#turnedAt = performance.now();
   }
 
-  #begin(taskId: number): void {
-    this.#words[this.#at] = taskId;
+  /** Modules are imported, values decoded: it is at work, and its own code has not begun. */
+  #prepare(taskId: number, careful: boolean, delivery: Delivery, now: number): void {
+    // What the pool must know in case that it never ends:
+    if (!delivery.isTold) {
+      delivery.isTold = true;
+      this.#out.taken(taskId, now);
+    } else if (careful) this.#out.flush(now);
+    else this.#out.flushIfDue(now);
+    this.#note.prepare(taskId);
     setRunning(taskId);
   }
 
-  /** What the pool must know when a task begins, in case that it never ends. */
-  #tellBefore(taskId: number, careful: boolean, delivery: Delivery, now: number): void {
-    if (!delivery.isTold) {
-      delivery.isTold = true;
-      this.#out.begun(taskId, now);
-    } else if (careful) this.#out.flush(now);
-    else this.#out.flushIfDue(now);
+  #begin(taskId: number, careful: boolean): void {
+    if (careful) this.#note.beginTimed(taskId);
+    else this.#note.begin(taskId);
+    setRunning(taskId);
+  }
+
+  /** Its limit runs from here. */
+  #tellBegun(taskId: number, careful: boolean): void {
+    if (careful && !this.#noteIsSeen) this.#out.begun(taskId, performance.now());
   }
 
   /** Its answer is written: whoever dies of writing it, by a getter or for want of memory, would die of it again. */
   #end(): void {
-    this.#words[this.#at] = 0;
+    this.#note.end();
     setRunning(0);
   }
 
   #call({ call, delivery }: Unit & { kind: "call" }): Promise<void> | undefined {
+    const { taskId, careful } = call;
     const start = performance.now();
-    this.#tellBefore(call.taskId, call.careful, delivery, start);
-    this.#begin(call.taskId);
+    this.#prepare(taskId, careful, delivery, start);
     let value: unknown;
     try {
       const target = this.#functions.get(call.functionId);
       if (typeof target !== "function" || needsModules(call.args)) return this.#callWithModules(call, target, start);
-      value = target(...(decodeSync(call.args, this.#fetch) as unknown[]));
+      const args = decodeSync(call.args, this.#fetch) as unknown[];
+      this.#tellBegun(taskId, careful);
+      this.#begin(taskId, careful);
+      value = target(...args);
       if (isThenable(value)) return this.#callLater(call, value, start);
     } catch (error) {
       this.#answer(call, start, error, false);
@@ -223,7 +234,10 @@ export class TaskRunner implements WorkerSide {
     let value: unknown;
     try {
       const args = await this.#functions.importing(() => decode(call.args, this.#fetch));
-      const pending = (await target)(...(args as unknown[]));
+      const made = await target;
+      this.#tellBegun(call.taskId, call.careful);
+      this.#begin(call.taskId, call.careful);
+      const pending = made(...(args as unknown[]));
       this.#out.flushSoon();
       value = await pending;
     } catch (error) {
@@ -254,7 +268,7 @@ export class TaskRunner implements WorkerSide {
     const { chunk } = unit;
     const { chunkId, firstTaskId, count, careful, grain } = chunk;
     const start = performance.now();
-    this.#tellBefore(firstTaskId, careful, unit.delivery, start);
+    this.#prepare(firstTaskId, careful, unit.delivery, start);
     let target: AnyTarget;
     let items: Values;
     try {
@@ -263,8 +277,10 @@ export class TaskRunner implements WorkerSide {
     } catch (error) {
       this.#out.beginChunk(chunkId, start);
       this.#out.faults(count, error);
+      this.#end();
       return;
     }
+    this.#tellBegun(firstTaskId, careful);
     let now = performance.now();
     this.#out.beginChunk(chunkId, now);
     let end = unit.cancelled ? 0 : count;
@@ -284,6 +300,7 @@ export class TaskRunner implements WorkerSide {
       if (grain > 0 && end === count && now - start >= splitMs) end = Math.min(Math.ceil(at / grain) * grain, count);
       if (unit.cancelled) end = at;
     }
+    if (end === 0) this.#end();
     if (end < count) this.#out.untouched(end);
     this.#out.flush(performance.now());
   }
@@ -296,19 +313,19 @@ export class TaskRunner implements WorkerSide {
    * worker (`--trace-opt`), which is more than a map of 100,000 short tasks takes.
    */
   #stretch(
-    { firstTaskId, spread }: ChunkMessage,
+    { firstTaskId, spread, careful }: ChunkMessage,
     target: AnyTarget,
     items: Values,
     from: number,
     to: number,
     untilMs: number,
   ): PromiseLike<unknown> | undefined {
-    let readAt = performance.now();
+    let readAt = careful ? 0 : performance.now(); // Of one task the caller reads the clock.
     let stride = 1;
-    let look = from;
+    let look = careful ? to : from;
     let at = from;
     for (; at < to; at++) {
-      this.#begin(firstTaskId + at);
+      this.#begin(firstTaskId + at, careful);
       try {
         const value = spread ? target(...(items[at] as unknown[])) : target(items[at]);
         if (isThenable(value)) {

@@ -34,8 +34,10 @@ export class Call {
   careful: boolean;
   /** The last of what was handed over together. */
   isLastOfBatch = false;
-  /** The worker has said that it is at it, or at those that were handed over with it. */
-  isToldBegun = false;
+  /** The worker has said that it is at it, or at those that were handed over with it. Only where that cannot be seen. */
+  isTaken = false;
+  /** When the worker said that its own code begins. Only of one with a limit, and where that cannot be seen. */
+  begunAt: number | undefined;
   /** A worker has it. */
   isHandedOut = false;
   /** The worker that has it, for as far as it can be looked at. */
@@ -88,7 +90,8 @@ export class Call {
     this.startedAt = undefined;
     this.workerPid = undefined;
     this.runner = undefined;
-    this.isToldBegun = false;
+    this.isTaken = false;
+    this.begunAt = undefined;
     this.#hasBegun = false;
   }
 }

@@ -15,6 +15,7 @@ import { view } from "../memory/arena.ts";
 import { hold, letGo, type Holding } from "../memory/holdings.ts";
 import { ownerChannel, type OwnerChannel } from "../process/owner-channel.ts";
 import type { Supervision } from "../process/supervision.ts";
+import { noteBytes, TaskNote } from "./task-note.ts";
 
 /** Told a message; its bytes hold during the call; a large one, and what it refers to, until the returned promise is settled. */
 export type OnMessage = (message: Uint8Array) => void | Promise<unknown>;
@@ -22,8 +23,8 @@ export type OnMessage = (message: Uint8Array) => void | Promise<unknown>;
 /** What the worker is given at its start. */
 export interface WorkerEnd {
   readonly connection: Connection;
-  /** The range in whose first word the worker notes which task it is running. */
-  readonly progress: number;
+  /** The range of the worker's `TaskNote`. */
+  readonly note: number;
 }
 
 /** The parent's end. */
@@ -39,8 +40,8 @@ export interface WorkerLink {
    */
   send(parts: readonly Uint8Array[], kept: readonly object[]): void;
   readonly ended: Promise<unknown>;
-  /** The task that the worker is running, or was when it ended; 0: none. Undefined: it cannot be seen. */
-  readonly runningTask: number | undefined;
+  /** What the worker is at, or was when it ended. Undefined: it cannot be seen. */
+  readonly note: TaskNote | undefined;
   /** Gives back what the link has: the worker has ended, or could not be started. */
   close(): void;
 }
@@ -49,10 +50,10 @@ export interface WorkerLink {
 export interface PoolLink {
   /** The parent's wire id. */
   readonly home: string;
-  /** Where the worker notes the id of the task that it is running, modulo 2^32; 0: none. */
-  readonly progress: { readonly words: Int32Array; readonly at: number };
+  /** Where the worker notes what it is at. */
+  readonly note: TaskNote;
   /** The pool sees what is noted there. Otherwise it has to be told. */
-  readonly progressIsSeen: boolean;
+  readonly noteIsSeen: boolean;
   /** When it returns, the message outlives this process. */
   send(parts: readonly Uint8Array[], kept: readonly object[]): void;
   /** Keeps the event loop alive until the returned function is called. */
@@ -74,7 +75,7 @@ export function linkToPool(end: WorkerEnd | undefined): PoolLink {
 
 class ControlLink implements WorkerLink {
   readonly workerEnd = undefined;
-  readonly runningTask = undefined;
+  readonly note = undefined;
   #supervision: Supervision | undefined;
 
   open(supervision: Supervision, onMessage: OnMessage): void {
@@ -96,8 +97,8 @@ class ControlLink implements WorkerLink {
 class ControlToPool implements PoolLink {
   readonly #channel: OwnerChannel = ownerChannel();
   readonly home: string = this.#channel.home;
-  readonly progress = { words: new Int32Array(1), at: 0 };
-  readonly progressIsSeen = false;
+  readonly note: TaskNote = new TaskNote(new Int32Array(noteBytes / 4), 0);
+  readonly noteIsSeen = false;
 
   send(parts: readonly Uint8Array[]): void {
     this.#channel.send(parts);
@@ -108,14 +109,11 @@ class ControlToPool implements PoolLink {
   }
 }
 
-const progressBytes = 64;
-
 class RingLink implements WorkerLink {
   readonly workerEnd: WorkerEnd;
   readonly ended: Promise<void>;
   readonly #link: Link;
-  readonly #words: Int32Array;
-  readonly #at: number;
+  readonly note: TaskNote;
   readonly #holding: Holding;
   #onEnd!: () => void;
   #closed = false;
@@ -123,12 +121,11 @@ class RingLink implements WorkerLink {
   constructor() {
     const [mine, theirs] = Pipe();
     this.#link = new Link(mine);
-    const { handle, holding } = hold(progressBytes);
+    const { handle, holding } = hold(noteBytes);
     const { words, base } = view(handle);
-    this.#words = words;
-    this.#at = base;
+    this.note = new TaskNote(words, base);
     this.#holding = holding;
-    this.workerEnd = { connection: theirs, progress: handle };
+    this.workerEnd = { connection: theirs, note: handle };
     this.ended = new Promise((resolve) => {
       this.#onEnd = resolve;
     });
@@ -150,10 +147,6 @@ class RingLink implements WorkerLink {
     }
   }
 
-  get runningTask(): number {
-    return this.#words[this.#at]!;
-  }
-
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -172,14 +165,14 @@ const never = new Int32Array(new SharedArrayBuffer(4));
 
 class RingToPool implements PoolLink {
   readonly home: string = ownerChannel().home;
-  readonly progress: { readonly words: Int32Array; readonly at: number };
-  readonly progressIsSeen = true;
+  readonly note: TaskNote;
+  readonly noteIsSeen = true;
   readonly #link: Link;
 
-  constructor({ connection, progress }: WorkerEnd) {
+  constructor({ connection, note }: WorkerEnd) {
     this.#link = new Link(connection);
-    const { words, base } = view(progress);
-    this.progress = { words, at: base };
+    const { words, base } = view(note);
+    this.note = new TaskNote(words, base);
   }
 
   /** Waits for room, as a write to a full pipe does: what was done must be told before something else begins. */

@@ -13,10 +13,12 @@ import type { Process } from "../process/process.ts";
 import { supervisionOf } from "../process/process-state.ts";
 import { encode } from "../wire/codec.ts";
 import type { PoolFunction } from "./function-table.ts";
+import { HeadWatch, type Watched } from "./head-watch.ts";
 import { letGoLarge } from "./large-parts.ts";
 import type { Chunk } from "./map-job.ts";
 import { MessageWriter } from "./message-writer.ts";
 import { readAtPool, tell, type Decoding, type PoolSide } from "./protocol.ts";
+import type { TaskNote } from "./task-note.ts";
 import type { Call } from "./task.ts";
 import type { WorkerLink } from "./worker-link.ts";
 
@@ -39,7 +41,8 @@ export interface WorkerOwner {
   ): Decoding;
   fault(worker: Worker, chunk: Chunk, offset: number, error: Uint8Array, runMs: number): Decoding;
   started(worker: Worker, work: Call | Chunk): void;
-  expired(worker: Worker, work: Call | Chunk): unknown;
+  /** Answers why it is to end. */
+  expired(worker: Worker, work: Call | Chunk, hasBegun: boolean): unknown;
   memory(worker: Worker, bytes: number): void;
   /** A message was read to its end. */
   heard(worker: Worker): void;
@@ -51,7 +54,7 @@ const worthSending = 16_384;
 /** A worker that has nothing to do and does not end when asked to is killed. Arbitrary. */
 const stopGraceMs = 5000;
 
-export class Worker implements PoolSide {
+export class Worker implements PoolSide, Watched {
   readonly id: number;
   readonly process: Process;
   /** Undefined while it is being started. */
@@ -88,9 +91,7 @@ export class Worker implements PoolSide {
   #kept: object[] = [];
   /** What of it is here only for these messages. */
   readonly #large: Put[] = [];
-  /** What the timer of the one at work is for. */
-  #watched: { readonly work: Call | Chunk; readonly at: number; readonly doomed: boolean } | undefined;
-  #cancelTimer: (() => void) | undefined;
+  readonly #watch: HeadWatch;
   #cancelStopTimer: (() => void) | undefined;
 
   constructor(id: number, process: Process, link: WorkerLink, owner: WorkerOwner) {
@@ -98,6 +99,7 @@ export class Worker implements PoolSide {
     this.process = process;
     this.#link = link;
     this.#owner = owner;
+    this.#watch = new HeadWatch(this);
   }
 
   /** Rejects when the process cannot be started. */
@@ -112,14 +114,14 @@ export class Worker implements PoolSide {
     this.pid = supervision.pid;
     this.#link.open(supervision, (message) => {
       const decoding = readAtPool(message, this);
-      this.#watchHead();
+      this.#watch.update(this.head);
       this.#owner.heard(this);
       return decoding;
     });
     const last = [supervision.ended, supervision.outcome, this.#link.ended] as const;
     void Promise.all(last).then(([status, outcome]) => {
       this.state = "ended";
-      this.#cancelTimer?.();
+      this.#watch.stop();
       this.#cancelStopTimer?.();
       this.cancelIdleTimer?.();
       const uncaught = "error" in outcome && status.exitCode === 1 ? outcome.error : undefined;
@@ -176,7 +178,7 @@ export class Worker implements PoolSide {
       this.cancelIdleTimer?.();
       this.cancelIdleTimer = undefined;
     }
-    this.#watchHead();
+    this.#watch.update(this.head);
   }
 
   /** What it was given goes off. */
@@ -195,16 +197,29 @@ export class Worker implements PoolSide {
     if (this.#known.delete(functionId)) tell.forget(this.#out, functionId); // It goes with the next message.
   }
 
+  get cancelGraceMs(): number {
+    return this.#owner.cancelGraceMs;
+  }
+
+  get note(): TaskNote | undefined {
+    return this.#link.note;
+  }
+
   /** The task that it is running; 0: none. Undefined: it cannot be seen. */
   get runningTask(): number | undefined {
-    // Without shared memory it has told what it has begun; within a batch nobody knows.
-    return this.#link.runningTask ?? (this.head?.isToldBegun === true ? undefined : 0);
+    // Without shared memory it has told what it has taken; within a batch nobody knows.
+    return this.note?.taskId ?? (this.head?.isTaken === true ? undefined : 0);
   }
 
   /** The task that it ran when it ended; 0: none. Undefined: nobody knows. */
   get lastTask(): number | undefined {
     if (!this.wasReady) return 0;
-    return this.#link.runningTask ?? this.leavingTaskId ?? this.runningTask;
+    return this.note?.taskId ?? this.leavingTaskId ?? this.runningTask;
+  }
+
+  /** It ended before the code of its last task had begun: any task of a chunk may be the reason. */
+  get endedPreparing(): boolean {
+    return this.note?.look().isPreparing === true;
   }
 
   #send(): void {
@@ -219,7 +234,7 @@ export class Worker implements PoolSide {
     const count = work.kind === "call" ? 1 : work.items.length - work.done;
     if (work.kind === "chunk") work.cancelled = true;
     this.#tellCancelled(firstTaskId, count, reason);
-    this.#watchHead();
+    this.#watch.update(this.head);
   }
 
   #tellCancelled(firstTaskId: number, count: number, reason: unknown): void {
@@ -253,31 +268,15 @@ export class Worker implements PoolSide {
     if (this.pid !== undefined) supervisionOf(this.process, "a pool's worker").endByForce();
   }
 
-  /** The one at work has a limit, or is to end: its timer runs from when it is known to have begun. */
-  #watchHead(): void {
-    const work = this.head;
-    const at = work?.kind === "chunk" ? work.done : 0;
-    if (work !== undefined && (this.#watched?.work !== work || this.#watched.at !== at))
-      this.#owner.started(this, work);
-    const timeoutMs =
-      work === undefined ? undefined : work.kind === "call" ? work.timeoutMs : work.job.settings.timeoutMs;
-    const doomed =
-      work !== undefined && (work.kind === "call" ? work.isSettled : work.cancelled || work.condemned === work.done);
-    const { work: watched, at: watchedAt, doomed: wasDoomed } = this.#watched ?? {};
-    if (watched === work && watchedAt === at && wasDoomed === doomed) return;
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
-    this.#watched = work === undefined ? undefined : { work, at, doomed };
-    if (work === undefined) return;
-    if (doomed) this.#cancelTimer = after(this.#owner.cancelGraceMs, () => this.kill());
-    else if (timeoutMs !== undefined) this.#cancelTimer = after(timeoutMs, () => this.#expire(work));
+  started(work: Call | Chunk): void {
+    this.#owner.started(this, work);
   }
 
-  #expire(work: Call | Chunk): void {
-    const reason = this.#owner.expired(this, work);
+  expire(work: Call | Chunk, hasBegun: boolean): void {
+    const reason = this.#owner.expired(this, work, hasBegun);
     const taskId = work.kind === "call" ? work.id : work.firstTaskId + work.done;
     this.#tellCancelled(taskId, 1, reason);
-    this.#watchHead();
+    this.#watch.update(this.head);
   }
 
   // What the worker says:
@@ -362,12 +361,21 @@ export class Worker implements PoolSide {
     chunk.job.giveBack(chunk, offset, chunk.items.length, false);
   }
 
-  begun(taskId: number): void {
-    let at = this.assigned.findIndex((work) => (work.kind === "call" ? work.id : work.firstTaskId) === taskId);
+  taken(taskId: number): void {
+    let at = this.#placeOf(taskId);
     for (let work = this.assigned[at]; work !== undefined; work = this.assigned[++at]) {
-      work.isToldBegun = true;
+      work.isTaken = true;
       if (work.kind === "chunk" || work.isLastOfBatch) break;
     }
+  }
+
+  begun(taskId: number): void {
+    const work = this.assigned[this.#placeOf(taskId)];
+    if (work !== undefined) work.begunAt = performance.now();
+  }
+
+  #placeOf(taskId: number): number {
+    return this.assigned.findIndex((work) => (work.kind === "call" ? work.id : work.firstTaskId) === taskId);
   }
 
   leaving(taskId: number): void {

@@ -8,7 +8,7 @@ import { startNode } from "../support/programs.ts";
 /** On a machine that does nothing else the longest takes 12 s. */
 const longestMs = 150_000;
 
-for (const name of ["contract", "deaths", "executor", "faults", "lazy"]) {
+for (const name of ["contract", "deaths", "executor", "faults", "lazy", "limits"]) {
   test(`without the addon: ${name}`, { timeout: longestMs }, async ({ signal }) => {
     const env: NodeJS.ProcessEnv = { ...process.env, NODE_MULTIPROCESSING_NO_ADDON: "1" };
     delete env["NODE_TEST_CONTEXT"]; // It is a program of its own, whose tests are not this one's.

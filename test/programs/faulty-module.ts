@@ -16,6 +16,10 @@ if (process.env["FAULTY_MODULE_IS_SOUND"] === undefined) {
       for (;;);
     case "loop":
       for (;;);
+    case "slow": {
+      const end = performance.now() + 1000;
+      while (performance.now() < end);
+    }
   }
 }
 

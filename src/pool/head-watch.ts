@@ -1,0 +1,130 @@
+/**
+ * The limits of the task that a worker is at: its `timeoutMs`, and the grace of one that is to end.
+ *
+ * Runs in: the parent.
+ * Guarantees: a limit runs from when the task begins in the worker, whenever it was handed over and whenever the pool
+ * hears of it; a worker is not killed for a task that it has ended in time.
+ * Leaves to others: what becomes of the task (`answers.ts`).
+ */
+import { after } from "../base/deadline.ts";
+import type { Chunk } from "./map-job.ts";
+import { machineMs, type Noted, type TaskNote } from "./task-note.ts";
+import type { Call } from "./task.ts";
+
+type Work = Call | Chunk;
+
+/**
+ * Milliseconds for which a task with a limit may not begin: its modules are being imported, or what an earlier task has
+ * left behind keeps the worker busy. Arbitrary: longer than any import takes.
+ */
+const mostUnbegunMs = 10_000;
+
+export interface Watched {
+  readonly cancelGraceMs: number;
+  /** Undefined: the worker tells when a task with a limit begins. */
+  readonly note: TaskNote | undefined;
+  /** Something else is at the head of what the worker has. */
+  started(work: Work): void;
+  /** The task at work is past its limit, or was never begun. */
+  expire(work: Work, hasBegun: boolean): void;
+  kill(): void;
+}
+
+/** What the timer is for. */
+interface Watch {
+  readonly work: Work;
+  /** Of a chunk: which of its tasks. */
+  readonly at: number;
+  readonly isDoomed: boolean;
+  readonly begunAt: number | undefined;
+  /** When it came to the head. */
+  readonly since: number;
+}
+
+export class HeadWatch {
+  readonly #worker: Watched;
+  #watch: Watch | undefined;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(worker: Watched) {
+    this.#worker = worker;
+  }
+
+  /** @param work what the worker is at now, as far as its pool has heard */
+  update(work: Work | undefined): void {
+    const before = this.#watch;
+    if (work === undefined) {
+      if (before !== undefined) this.stop();
+      return;
+    }
+    const at = work.kind === "chunk" ? work.done : 0;
+    const isNew = before?.work !== work || before.at !== at;
+    if (isNew) this.#worker.started(work);
+    const isDoomed = work.kind === "call" ? work.isSettled : work.cancelled || work.condemned === at;
+    const { begunAt } = work;
+    if (!isNew && before.isDoomed === isDoomed && before.begunAt === begunAt) return;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#watch = { work, at, isDoomed, begunAt, since: performance.now() };
+    const limitMs = isDoomed ? this.#worker.cancelGraceMs : limitOf(work);
+    if (limitMs !== undefined) this.#arm(this.#watch, limitMs);
+  }
+
+  stop(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.#watch = undefined;
+  }
+
+  #arm(watch: Watch, delayMs: number): void {
+    const look = (): void => {
+      if (this.#watch !== watch) return;
+      if (watch.isDoomed) this.#endDoomed(watch);
+      else this.#checkLimit(watch, limitOf(watch.work)!);
+    };
+    // In a turn of the event loop timers come before messages: what the worker said while this process was busy is heard first.
+    this.#cancelTimer = after(delayMs, () => void setImmediate(look));
+  }
+
+  #endDoomed(watch: Watch): void {
+    const running = this.#worker.note?.taskId ?? 0;
+    // What it runs after this one is not to pay: that it has ended this one is on its way.
+    if (running !== 0 && !isOf(watch.work, running)) this.#arm(watch, this.#worker.cancelGraceMs);
+    else this.#worker.kill();
+  }
+
+  #checkLimit(watch: Watch, limitMs: number): void {
+    const ranMs = this.#ranMs(watch);
+    if (ranMs === undefined) {
+      const leftMs = watch.since + Math.max(limitMs, mostUnbegunMs) - performance.now();
+      if (leftMs <= 0) this.#worker.expire(watch.work, false);
+      else this.#arm(watch, Math.min(limitMs, leftMs)); // If it begins just now, its limit passes just then.
+    } else if (ranMs >= limitMs) this.#worker.expire(watch.work, true);
+    else this.#arm(watch, limitMs - ranMs);
+  }
+
+  /** Undefined: it has not begun, or has ended, which will be heard soon. */
+  #ranMs({ work, at, begunAt, since }: Watch): number | undefined {
+    const noted = this.#worker.note?.look();
+    if (noted !== undefined) return isAt(noted, work, at) ? machineMs() - noted.sinceMs : undefined;
+    // Before each task with a limit what came before is told: that is its beginning.
+    const began = at > 0 ? since : begunAt;
+    return began === undefined ? undefined : performance.now() - began;
+  }
+}
+
+function limitOf(work: Work): number | undefined {
+  return work.kind === "call" ? work.timeoutMs : work.job.settings.timeoutMs;
+}
+
+function firstIdOf(work: Work): number {
+  return work.kind === "call" ? work.id : work.firstTaskId;
+}
+
+function isAt({ taskId, isPreparing }: Noted, work: Work, at: number): boolean {
+  return !isPreparing && taskId === ((firstIdOf(work) + at) | 0);
+}
+
+function isOf(work: Work, taskId: number): boolean {
+  const offset = (taskId - firstIdOf(work)) | 0;
+  return offset >= 0 && offset < (work.kind === "call" ? 1 : work.items.length);
+}
