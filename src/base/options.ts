@@ -15,6 +15,12 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What a blocking call takes. */
+export interface SyncWaitOptions {
+  /** Milliseconds after which the wait is given up; 0 or less: do not wait at all. @default no limit */
+  readonly timeoutMs?: number | undefined;
+}
+
 /** A short form of any value for a message; never throws, never runs long. */
 export function shown(value: unknown): string {
   try {

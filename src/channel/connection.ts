@@ -11,7 +11,13 @@
  */
 import { crossing, isPromised, type Crossing } from "../base/crossing.ts";
 import { invalidArgument, invalidState, MultiprocessingError } from "../base/errors.ts";
-import { checkSyncWaitOptions, checkWaitOptions, shown, type WaitOptions } from "../base/options.ts";
+import {
+  checkSyncWaitOptions,
+  checkWaitOptions,
+  shown,
+  type SyncWaitOptions,
+  type WaitOptions,
+} from "../base/options.ts";
 import { nextTurn, ready, turnIsDue } from "../base/turn.ts";
 import { waitable, type Waitable } from "../base/waitable.ts";
 import { letGo, nameHandle, type HeldRange } from "../memory/holdings.ts";
@@ -115,7 +121,7 @@ export class Connection<T = unknown> {
   }
 
   /** As `send()`, blocking this thread while the pipe is full. */
-  sendSync(value: T, options?: { readonly timeoutMs?: number }): void {
+  sendSync(value: T, options?: SyncWaitOptions): void {
     const call = "Connection.sendSync()";
     const port = this.#writable(call);
     const timeoutMs = checkSyncWaitOptions(call, options);
@@ -150,7 +156,7 @@ export class Connection<T = unknown> {
   }
 
   /** As `recv()`, blocking this thread. */
-  recvSync(options?: { readonly timeoutMs?: number }): T {
+  recvSync(options?: SyncWaitOptions): T {
     const call = "Connection.recvSync()";
     const port = this.#readable(call);
     const timeoutMs = checkSyncWaitOptions(call, options);

@@ -8,12 +8,18 @@
  * Leaves to others: memory (`queue-memory.ts`), encoding (`parcel.ts`).
  */
 import { ClosedError, invalidArgument } from "../base/errors.ts";
-import { checkOptions, checkSyncWaitOptions, checkWaitOptions, shown, type WaitOptions } from "../base/options.ts";
+import {
+  checkOptions,
+  checkSyncWaitOptions,
+  checkWaitOptions,
+  shown,
+  type SyncWaitOptions,
+  type WaitOptions,
+} from "../base/options.ts";
 import { ready } from "../base/turn.ts";
 import { waitable, type Waitable } from "../base/waitable.ts";
 import { view, type Range } from "../memory/arena.ts";
 import { hold, keep } from "../memory/holdings.ts";
-import type { SyncWaitOptions } from "../sync/acquirable.ts";
 import { waitForSync } from "../sync/blocking-wait.ts";
 import { registerShared } from "../sync/shared-kind.ts";
 import { wake } from "../sync/wait-queue.ts";

@@ -6,7 +6,7 @@
  * all of it. Whoever writes or reads may die at any step: the next one goes on from the last store. Memory behind the
  * reader goes back to the system.
  * Leaves to others: that only one writes and one reads (`end-lock.ts`, or that a Connection has one holder), sleeping
- * and waking, what a message is (`parcel.ts`).
+ * and waking, what a message is (`parcel.ts`), what a dead one has left undone (`window-journal.ts`).
  *
  *   [ read .......... | to be read .......... | free ... ]     grows to the right as long as the reader stays behind;
  *   0       soft      ^ head                  ^ tail     size  begins at 0 again once as much is free there as is in use
@@ -19,9 +19,12 @@
 import { clearPart, mapPart, releaseMessage, retainForMessage } from "../memory/arena.ts";
 import { family } from "../memory/family.ts";
 import { pageBytes } from "../memory/layout.ts";
-import { ticketOf } from "./lists.ts";
+import { forgetList, mendList, noteList } from "./window-journal.ts";
 
-/** Words of control that a window needs, from a multiple of 16 on (a line of the processor's cache for each side). */
+/**
+ * Words of control that a window needs, from a multiple of 16 on (a line of the processor's cache for each side); of each line
+ * 12 to 14 are the journal's.
+ */
 export const windowWords = 32;
 
 const writer = 0;
@@ -34,8 +37,6 @@ const r = { head: 0, charged: 1, taker: 2, takerCount: 3 } as const;
 const floorWord = reader + 11;
 /** How far the writer has come since `tidy()` last gave back what is not in use. */
 const highestWord = writer + 11;
-/** A message with a list that is about to be written, or taken: the list, its ticket, the count at that time. */
-const journal = { list: 12, ticket: 13, count: 14 } as const;
 
 /** Memory is given back in such pieces. Measured: to give back 256 KiB costs 15 µs. */
 const chunkBytes = 256 * 1024;
@@ -205,7 +206,7 @@ export class Window {
       start = at;
     }
     if (list !== 0) {
-      this.#note(writer, count, list);
+      noteList(words, control + writer, count, list);
       retainForMessage(list);
     }
     this.#records[at >> 2] = (length << 2) | (list === 0 ? record.plain : record.withList);
@@ -225,7 +226,7 @@ export class Window {
     words[next + w.charged] = (words[now + w.charged]! + charge) | 0;
     if (at + needed > words[control + highestWord]!) words[control + highestWord] = at + needed;
     Atomics.store(words, control + writer, (count + 1) | 0);
-    if (list !== 0) Atomics.store(words, control + writer + journal.list, 0);
+    if (list !== 0) forgetList(words, control + writer);
     return true;
   }
 
@@ -295,7 +296,7 @@ export class Window {
     const count = words[control + reader]!;
     const now = control + state(reader, count);
     const head = this.#next;
-    if (list !== 0) this.#note(reader, count, list);
+    if (list !== 0) noteList(words, control + reader, count, list);
     if (this.#jumped >= 0) {
       // Before the store: afterwards the writer may come by there.
       this.#giveBack(this.#jumped & ~(chunkBytes - 1));
@@ -309,7 +310,7 @@ export class Window {
     Atomics.store(words, control + reader, (count + 1) | 0);
     if (list !== 0) {
       releaseMessage(list);
-      Atomics.store(words, control + reader + journal.list, 0);
+      forgetList(words, control + reader);
     }
     if (head > this.#soft) this.#giveBack(head & ~(chunkBytes - 1));
   }
@@ -363,33 +364,14 @@ export class Window {
     return start === 0 ? [last, [head, jump]] : [[0, jump], last];
   }
 
-  #note(side: number, count: number, list: number): void {
-    const words = this.#words;
-    const at = this.#control + side;
-    words[at + journal.ticket] = ticketOf(list);
-    words[at + journal.count] = count;
-    Atomics.store(words, at + journal.list, list);
-  }
-
   /** After the death of a writer: a list that was held for a message which was never published is let go. */
   mendWriter(): void {
-    this.#mend(writer, true);
+    mendList(this.#words, this.#control + writer, true);
   }
 
   /** After the death of a reader: a list that a message held which has been taken is let go. */
   mendReader(): void {
-    this.#mend(reader, false);
-  }
-
-  #mend(side: number, ifCountIsTheSame: boolean): void {
-    const words = this.#words;
-    const at = this.#control + side;
-    const list = Atomics.load(words, at + journal.list);
-    if (list === 0) return;
-    const same = words[at + journal.count] === Atomics.load(words, at);
-    // Another ticket: it was let go already, and the range is somebody else's.
-    if (same === ifCountIsTheSame && ticketOf(list) === words[at + journal.ticket]) releaseMessage(list);
-    Atomics.store(words, at + journal.list, 0);
+    mendList(this.#words, this.#control + reader, false);
   }
 }
 

@@ -21,7 +21,7 @@ export {
   type ErrorCode,
   type ErrorFacts,
 } from "../base/errors.ts";
-export type { WaitOptions } from "../base/options.ts";
+export type { SyncWaitOptions, WaitOptions } from "../base/options.ts";
 export { BrokenPipeError, EndOfChannelError, QueueEmptyError, QueueFullError } from "../channel/errors.ts";
 export { Connection } from "../channel/connection.ts";
 export { JoinableQueue } from "../channel/joinable-queue.ts";
@@ -42,7 +42,6 @@ export { Process } from "../process/process.ts";
 export type { ProcessOptions, ProcessSettings, Target, TargetArguments } from "../process/process-options.ts";
 export type { ProcessSentinel } from "../process/sentinel.ts";
 export { getAllStartMethods, getStartMethod, setStartMethod } from "../process/start-methods.ts";
-export type { SyncWaitOptions } from "../sync/acquirable.ts";
 export { Barrier, type BarrierOptions } from "../sync/barrier.ts";
 export { BoundedSemaphore, type BoundedSemaphoreStatistics } from "../sync/bounded-semaphore.ts";
 export { Condition, type ConditionStatistics } from "../sync/condition.ts";

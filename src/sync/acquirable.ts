@@ -8,16 +8,16 @@
  */
 import { pause } from "../base/pause.ts";
 import { nextTurn, turnIsDue } from "../base/turn.ts";
-import { checkFunction, checkMilliseconds, checkOptions, checkWaitOptions, type WaitOptions } from "../base/options.ts";
+import {
+  checkFunction,
+  checkSyncWaitOptions,
+  checkWaitOptions,
+  type SyncWaitOptions,
+  type WaitOptions,
+} from "../base/options.ts";
 import { waitForSync } from "./blocking-wait.ts";
 import type { Guard } from "./guard.ts";
 import { waitFor } from "./wait-queue.ts";
-
-/** What a blocking call takes. */
-export interface SyncWaitOptions {
-  /** Milliseconds after which the wait is given up; 0 or less: do not wait at all. @default no limit */
-  readonly timeoutMs?: number | undefined;
-}
 
 /**
  * Looks before the thread is put to sleep: whoever holds a lock mostly releases it within a microsecond, and a sleep
@@ -118,8 +118,7 @@ export abstract class Acquirable {
     const call = `${this.kindName}.acquireSync()`;
     let timeoutMs: number | undefined;
     try {
-      checkOptions(call, options, ["timeoutMs"]);
-      timeoutMs = checkMilliseconds(call, "timeoutMs", options?.timeoutMs);
+      timeoutMs = checkSyncWaitOptions(call, options);
     } catch (error) {
       had?.release();
       throw error;

@@ -13,13 +13,20 @@
  * names the dead, and that breaks the barrier.
  */
 import { BrokenBarrierError, invalidArgument, invalidState } from "../base/errors.ts";
-import { checkMilliseconds, checkOptions, checkWaitOptions, shown, type WaitOptions } from "../base/options.ts";
+import {
+  checkMilliseconds,
+  checkOptions,
+  checkSyncWaitOptions,
+  checkWaitOptions,
+  shown,
+  type SyncWaitOptions,
+  type WaitOptions,
+} from "../base/options.ts";
 import { nextTurn, turnIsDue } from "../base/turn.ts";
 import { holdsOthers, view, type Range } from "../memory/arena.ts";
 import { handOnTo, holdReserved } from "../memory/holdings.ts";
 import { barrierWord, objectKind, objectWord } from "../memory/layout.ts";
 import { isGone, lookAfter, ownId, pidOf } from "../memory/participants.ts";
-import type { SyncWaitOptions } from "./acquirable.ts";
 import {
   generationOfSlot,
   idOfSlot,
@@ -146,8 +153,7 @@ export class Barrier {
    * @throws {MultiprocessingError} ERR_MP_INTERRUPTED when a signal comes that has a handler in JavaScript
    */
   waitSync(options?: SyncWaitOptions): number {
-    checkOptions("Barrier.waitSync()", options, ["timeoutMs"]);
-    const timeoutMs = checkMilliseconds("Barrier.waitSync()", "timeoutMs", options?.timeoutMs) ?? this.#timeoutMs;
+    const timeoutMs = checkSyncWaitOptions("Barrier.waitSync()", options) ?? this.#timeoutMs;
     const visit: Visit = { slot: -1, generation: 0, arrived: false };
     const attempt = (thorough: boolean): Outcome | undefined => this.#attempt(visit, thorough);
     let outcome: Outcome;

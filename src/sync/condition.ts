@@ -16,15 +16,14 @@
 import { invalidArgument, invalidState, TimeoutError } from "../base/errors.ts";
 import {
   checkFunction,
-  checkMilliseconds,
-  checkOptions,
+  checkSyncWaitOptions,
   checkWaitOptions,
   shown,
+  type SyncWaitOptions,
   type WaitOptions,
 } from "../base/options.ts";
 import type { Range } from "../memory/arena.ts";
 import { objectKind, objectWord } from "../memory/layout.ts";
-import type { SyncWaitOptions } from "./acquirable.ts";
 import { waitForSync } from "./blocking-wait.ts";
 import type { Guard } from "./guard.ts";
 import { Lock } from "./lock.ts";
@@ -147,8 +146,7 @@ export class Condition {
    * when a signal comes that has a handler in JavaScript; the lock is held then too
    */
   waitSync(options?: SyncWaitOptions): boolean {
-    checkOptions("Condition.waitSync()", options, ["timeoutMs"]);
-    const timeoutMs = checkMilliseconds("Condition.waitSync()", "timeoutMs", options?.timeoutMs);
+    const timeoutMs = checkSyncWaitOptions("Condition.waitSync()", options);
     this.#checkHeld("waitSync()");
     const { member, done } = this.#join("waitSync()");
     const letGo = this.#lock.releaseAll();
@@ -184,8 +182,7 @@ export class Condition {
   /** The same, blocking this thread. */
   waitForSync<T>(predicate: () => T, options?: SyncWaitOptions): T {
     checkFunction("Condition.waitForSync()", predicate);
-    checkOptions("Condition.waitForSync()", options, ["timeoutMs"]);
-    const timeoutMs = checkMilliseconds("Condition.waitForSync()", "timeoutMs", options?.timeoutMs);
+    const timeoutMs = checkSyncWaitOptions("Condition.waitForSync()", options);
     this.#checkHeld("waitForSync()");
     const until = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs;
     for (;;) {

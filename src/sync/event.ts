@@ -4,12 +4,11 @@
  * Runs in: every process.
  * Guarantees: who waits when it is set goes on, even if it is cleared at once; nothing to put right when anybody dies.
  */
-import { checkMilliseconds, checkOptions, checkWaitOptions, type WaitOptions } from "../base/options.ts";
+import { checkSyncWaitOptions, checkWaitOptions, type SyncWaitOptions, type WaitOptions } from "../base/options.ts";
 import { TimeoutError } from "../base/errors.ts";
 import { nextTurn, turnIsDue } from "../base/turn.ts";
 import type { Range } from "../memory/arena.ts";
 import { eventWord, objectKind, objectWord } from "../memory/layout.ts";
-import type { SyncWaitOptions } from "./acquirable.ts";
 import { waitForSync } from "./blocking-wait.ts";
 import { registerShared } from "./shared-kind.ts";
 import { makeSmallRange } from "./small-range.ts";
@@ -85,8 +84,7 @@ export class Event {
    * @throws {MultiprocessingError} ERR_MP_INTERRUPTED when a signal comes that has a handler in JavaScript
    */
   waitSync(options?: SyncWaitOptions): boolean {
-    checkOptions("Event.waitSync()", options, ["timeoutMs"]);
-    const timeoutMs = checkMilliseconds("Event.waitSync()", "timeoutMs", options?.timeoutMs);
+    const timeoutMs = checkSyncWaitOptions("Event.waitSync()", options);
     if (this.isSet()) return true;
     try {
       return waitForSync(this.#spot, this.#attempt(), timeoutMs, "Event.waitSync()");

@@ -54,6 +54,7 @@ const files = [
   "sync/wait-queue.js",
   "sync/blocking-wait.js",
   "channel/end-lock.js",
+  "channel/window-journal.js",
   "channel/window.js",
   "channel/consumer-table.js",
   "channel/queue-memory.js",

@@ -17,8 +17,7 @@ export const same: Record<string, unknown> = {
   pause: () => {},
   ready: (value: unknown) => ({ then: (next: (value: unknown) => unknown) => next(value) }),
   holdsOthers: () => {},
-  checkOptions: () => {},
-  checkMilliseconds: (_: string, __: string, value: unknown) => value,
+  checkSyncWaitOptions: (_: string, options?: { readonly timeoutMs?: number }) => options?.timeoutMs,
   checkWaitOptions: (_: string, options: unknown) => options ?? {},
 };
 
