@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -274,8 +275,10 @@ static int serve_until_child(int connection, int lifeline, birth *b) {
   bool wanted = true; /* a spare process: one attempt after each request, once there is nothing else to do */
   for (;;) {
     struct epoll_event event;
-    /* One at a time: what it leads to may remove others from the list. */
     wanted = wanted && s.spare == NULL;
+    /* What has just been woken runs first, here or on another processor: to fork takes as long as a child lives. */
+    if (wanted) sched_yield();
+    /* One at a time: what it leads to may remove others from the list. */
     int count = epoll_wait(s.epoll, &event, 1, wanted ? 0 : s.starved > 0 ? RETRY_MS : -1);
     if (count < 0 && errno != EINTR) return errno;
     if (count == 0 && wanted) {
