@@ -16,6 +16,14 @@ export function markOf(pid: number): ProcessMark {
   return { pid, startTime: readStat(pid)?.startTime };
 }
 
+let own: ProcessMark | undefined;
+
+/** Of this process: read once, and again in a forked one. */
+export function ownMark(): ProcessMark {
+  if (own?.pid !== process.pid) own = markOf(process.pid);
+  return own;
+}
+
 /** False once the process has ended, reaped or not. */
 export function isRunning({ pid, startTime }: ProcessMark): boolean {
   if (startTime !== undefined) {

@@ -5,7 +5,7 @@
  * Runs in: both: the owner writes it, the child applies it.
  */
 import type { ProcessMark } from "../host/process-facts.ts";
-import { markOf } from "../host/process-facts.ts";
+import { ownMark } from "../host/process-facts.ts";
 import { wireId } from "../wire/identity.ts";
 import { setIdentity } from "./identity.ts";
 import { loggerSettings, setLoggerSettings, type LoggerSettings } from "./logger.ts";
@@ -31,7 +31,7 @@ export function prepare(child: Pick<Preparation, "name" | "path" | "daemon">): U
     name: child.name,
     path: child.path,
     daemon: child.daemon,
-    owner: { ...markOf(process.pid), name: currentProcess().name },
+    owner: { ...ownMark(), name: currentProcess().name },
     home: wireId(),
     argv: process.argv,
     startMethod: chosenStartMethod(),

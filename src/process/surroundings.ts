@@ -11,7 +11,6 @@ import { forkserverPreload, inheritForkserverPreload } from "./fork-server-prelo
 import type { LaunchRequest } from "./launcher.ts";
 
 interface Surroundings {
-  readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
   readonly umask: number;
   readonly execArgv: readonly string[];
@@ -19,23 +18,34 @@ interface Surroundings {
   readonly preload: ServerSettings;
 }
 
+/** Before the environment stands how many bytes it has: it is mostly the server's own, and then needs not be read. */
+const lengthBytes = 4;
+
 /** As things are at this moment. */
 export function surroundings({ env, cwd }: LaunchRequest): Uint8Array {
   const told: Surroundings = {
-    env: { ...(env ?? withoutInspector(process.env)) },
     cwd: cwd === undefined ? process.cwd() : cwd instanceof URL ? fileURLToPath(cwd) : cwd,
     umask: process.umask(),
     execArgv: inheritedExecArgv(process.execArgv),
     title: process.title,
     preload: forkserverPreload(),
   };
-  return Buffer.from(JSON.stringify(told));
+  const environmentText = JSON.stringify({ ...(env ?? withoutInspector(process.env)) });
+  const environmentBytes = Buffer.byteLength(environmentText);
+  const rest = JSON.stringify(told);
+  const payload = Buffer.allocUnsafe(lengthBytes + environmentBytes + Buffer.byteLength(rest));
+  payload.writeUInt32LE(environmentBytes);
+  payload.write(environmentText, lengthBytes);
+  payload.write(rest, lengthBytes + environmentBytes);
+  return payload;
 }
 
 /** @throws when the directory cannot be entered */
 export function applySurroundings(payload: Uint8Array): void {
-  const told = JSON.parse(Buffer.from(payload).toString()) as Surroundings;
-  applyEnvironment(told.env);
+  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  const end = lengthBytes + bytes.readUInt32LE();
+  applyEnvironment(bytes.subarray(lengthBytes, end));
+  const told = JSON.parse(bytes.toString("utf8", end)) as Surroundings;
   process.umask(told.umask);
   process.execArgv.splice(0, process.execArgv.length, ...told.execArgv);
   if (process.title !== told.title) process.title = told.title;
@@ -43,11 +53,15 @@ export function applySurroundings(payload: Uint8Array): void {
   if (process.cwd() !== told.cwd) process.chdir(told.cwd);
 }
 
-/** Each variable costs two calls into the C library, and most children have the environment of their server. */
+/** Most children have the environment of their server, and each variable costs two calls into the C library. */
 let environment = { ...process.env };
+let environmentAsTold = Buffer.from(JSON.stringify(environment));
 
-function applyEnvironment(wanted: NodeJS.ProcessEnv): void {
+function applyEnvironment(told: Buffer): void {
+  if (environmentAsTold.equals(told)) return;
+  const wanted = JSON.parse(told.toString()) as NodeJS.ProcessEnv;
   for (const name of Object.keys(environment)) if (!(name in wanted)) delete process.env[name];
   for (const [name, value] of Object.entries(wanted)) if (environment[name] !== value) process.env[name] = value;
   environment = wanted;
+  environmentAsTold = Buffer.from(told);
 }
