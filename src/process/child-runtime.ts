@@ -16,6 +16,7 @@ import { setCurrentProcess } from "./current-process.ts";
 import { setBootstrapping } from "./identity.ts";
 import { Job } from "./job.ts";
 import { getLogger } from "./logger.ts";
+import { readModulesAtOnce } from "./modules-at-once.ts";
 import { setOwnerChannel } from "./owner-channel.ts";
 import { applyPreparation } from "./preparation.ts";
 import type { Process } from "./process.ts";
@@ -35,7 +36,7 @@ export async function runChild(control: ControlEnd): Promise<void> {
   let value: unknown;
   try {
     setBootstrapping(true);
-    const itself = ((await decode(job)) as Job).process as Process;
+    const itself = ((await readModulesAtOnce(() => decode(job))) as Job).process as Process;
     setBootstrapping(false);
     setCurrentProcess(itself);
     getLogger().info("child process calling run()");

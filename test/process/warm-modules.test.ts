@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { getAllStartMethods } from "#src/index.js";
+import { getAllStartMethods, getContext } from "#src/index.js";
+import { whatWasRead } from "../modules/reads-at-import.ts";
 import { projectRoot } from "../support/project.ts";
 import { startNode } from "../support/programs.ts";
 
@@ -84,3 +85,10 @@ for (const [flavour, door] of Object.entries(doors)) {
     });
   });
 }
+
+test("a target's module is read in the child's own thread, and what it reads itself is as ever", { skip }, async () => {
+  const child = new (getContext("forkserver").Process)({ target: whatWasRead });
+  await child.start();
+  assert.deepEqual(await child.result, [1, true, "ENOENT", "readFile"]);
+  await child.join();
+});
