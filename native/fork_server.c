@@ -1,6 +1,7 @@
 /*
  * The fork server's loop: fork(2) on request, the ends of its children reported, all in C, so that nothing of
- * JavaScript runs or changes between two forks. In each child it returns to JavaScript.
+ * JavaScript runs or changes between two forks. In each child it returns to JavaScript; in the server, too, until that
+ * has done all that its children are to find done.
  *
  *   client --request--> server --fork--> child          packets: src/process/fork-server-protocol.ts
  *   client <--started-- server <--pidfd-- kernel
@@ -48,9 +49,15 @@ static void lose_client(server *s, member *client) {
   mp_remove_member(s, client);
 }
 
-/* V8 keeps its heap out of forks; each private anonymous mapping is put back in. The places that were taken for it
- * (preload/heap_places.c) are given back: what the children map lies anywhere again, and they look as large as they are. */
-static int make_heap_copyable(void) {
+/* The places that were taken for V8's heap (preload/heap_places.c) are given back once the server's is complete, and in each
+ * child: what it maps lies anywhere again, and it looks as large as it is. */
+static void give_places_back(server *s) {
+  if (s->has_places) munmap((void *)FIRST_HEAP_PLACE, LAST_HEAP_PLACE - FIRST_HEAP_PLACE);
+  s->has_places = false;
+}
+
+/* V8 keeps its heap out of forks; each private anonymous mapping is put back in. */
+static int make_heap_copyable(server *s) {
   FILE *maps = fopen("/proc/self/maps", "re");
   if (maps == NULL) return errno;
   char line[512];
@@ -60,10 +67,7 @@ static int make_heap_copyable(void) {
     int fields = sscanf(line, "%lx-%lx %4s %*x %*x:%*x %lu %63s", &start, &end, permissions, &inode, path);
     if (fields < 4 || permissions[3] != 'p' || inode != 0) continue;
     if (path[0] != '\0' && strncmp(path, "[anon", 5) != 0) continue;
-    if (start == FIRST_HEAP_PLACE && end == LAST_HEAP_PLACE && permissions[0] == '-') {
-      munmap((void *)start, end - start);
-      continue;
-    }
+    if (start == FIRST_HEAP_PLACE && end == LAST_HEAP_PLACE && permissions[0] == '-') s->has_places = true;
     madvise((void *)start, end - start, MADV_DOFORK);
   }
   fclose(maps);
@@ -229,6 +233,7 @@ static bool serve_client(server *s, member *client, birth *b) {
                    (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == MSG_CTRUNC && count < MAX_RECEIVED;
   bool in_child = false;
   if (well_formed) {
+    s->met++;
     in_child = fork_for(s, client, &r, received, b);
   } else if (cut_short) {
     packet answer = {.kind = STARTED, .id = r.id, .code = EMFILE};
@@ -253,53 +258,73 @@ static void bury(server *s, member *child) {
   mp_remove_member(s, child);
 }
 
-/* Returns in a child only; or with an errno when it cannot begin. */
-static int serve_until_child(int connection, int lifeline, birth *b) {
-  server s = {.epoll = epoll_create1(EPOLL_CLOEXEC), .lifeline = lifeline};
-  if (s.epoll < 0) return errno;
-  member *root = mp_add_member(&s, CLIENT, connection);
+/* An errno when it cannot begin. */
+static int begin_serving(server *s, int connection, int lifeline) {
+  *s = (server){.epoll = epoll_create1(EPOLL_CLOEXEC), .lifeline = lifeline};
+  if (s->epoll < 0) return errno;
+  member *root = mp_add_member(s, CLIENT, connection);
   if (root == NULL) return errno;
   root->root = true;
   struct sigaction ignore = {.sa_handler = SIG_IGN}, usual = {.sa_handler = SIG_DFL};
   /* What ends a program by its whole group (Ctrl-C, a closed terminal, a service manager) is for the program: the server
    * ends with its root, and has to clear up then. */
-  sigaction(SIGINT, &ignore, &s.interrupt);
-  sigaction(SIGHUP, &ignore, &s.hangup);
-  sigaction(SIGTERM, &ignore, &s.terminate);
-  sigaction(SIGCHLD, &usual, &s.child_signal); /* Ignored, the kernel would reap the children and forget how they ended. */
-  int error = make_heap_copyable();
-  if (error != 0) return error;
+  sigaction(SIGINT, &ignore, &s->interrupt);
+  sigaction(SIGHUP, &ignore, &s->hangup);
+  sigaction(SIGTERM, &ignore, &s->terminate);
+  sigaction(SIGCHLD, &usual, &s->child_signal); /* Ignored, the kernel would reap the children and forget how they ended. */
   /* From here on the loop sees the root's end itself, and has names to clear then: it is only to be continued for that
    * if it is stopped, not killed. */
   if (lifeline >= 0) fcntl(lifeline, F_SETSIG, SIGCONT);
-  bool wanted = true; /* a spare process: one attempt after each request, once there is nothing else to do */
-  for (;;) {
+  return 0;
+}
+
+/*
+ * Meets requests: for ever, or, where it is to come back, until none has come for `patience` ms or `most` are met. Returns
+ * with 0 in each child, with `in_child` set; else in the server, with an errno when it cannot go on.
+ */
+static int serve_on(server *s, int patience, int most, birth *b, bool *in_child) {
+  bool for_ever = patience < 0;
+  int error = make_heap_copyable(s);
+  if (error != 0) return error;
+  if (for_ever) give_places_back(s);
+  bool wanted = for_ever; /* a spare process: one attempt after each request, once there is nothing else to do */
+  while (for_ever || s->met < most) {
     struct epoll_event event;
-    wanted = wanted && s.spare == NULL;
+    wanted = wanted && s->spare == NULL;
     /* What has just been woken runs first, here or on another processor: to fork takes as long as a child lives. */
     if (wanted) sched_yield();
     /* One at a time: what it leads to may remove others from the list. */
-    int count = epoll_wait(s.epoll, &event, 1, wanted ? 0 : s.starved > 0 ? RETRY_MS : -1);
+    int count = epoll_wait(s->epoll, &event, 1, wanted ? 0 : !for_ever ? patience : s->starved > 0 ? RETRY_MS : -1);
     if (count < 0 && errno != EINTR) return errno;
     if (count == 0 && wanted) {
       wanted = false;
-      if (mp_fork_spare(&s, b)) return 0;
+      *in_child = mp_fork_spare(s, b);
+      if (*in_child) return 0;
     }
-    if (s.starved > 0) mp_tell_starved(&s);
+    if (s->starved > 0) mp_tell_starved(s);
+    if (count == 0 && !for_ever) break;
     if (count <= 0) continue;
     member *m = event.data.ptr;
     if (m->kind != CLIENT) {
-      if (m == s.spare) mp_bury_spare(&s);
-      else bury(&s, m);
+      if (m == s->spare) mp_bury_spare(s);
+      else bury(s, m);
       continue;
     }
-    wanted = true;
-    if ((event.events & EPOLLOUT) != 0) mp_tell_waiting(&s, m);
-    if ((event.events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && serve_client(&s, m, b)) return 0;
+    wanted = for_ever;
+    if ((event.events & EPOLLOUT) != 0) mp_tell_waiting(s, m);
+    if ((event.events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
+      *in_child = serve_client(s, m, b);
+      if (*in_child) return 0;
+    }
+    /* Who has been served is not waited for as long as the first one. */
+    if (s->met > 0) patience = 0;
   }
+  s->met = 0;
+  return 0;
 }
 
-/* One process is born once. */
+/* A process serves once, with pauses, and is born once. */
+static server serving = {.epoll = -1};
 static birth born;
 
 static napi_value tell_birth(napi_env env) {
@@ -313,15 +338,20 @@ static napi_value tell_birth(napi_env env) {
 }
 
 static napi_value serve(napi_env env, napi_callback_info info) {
-  napi_value arguments[2];
+  napi_value arguments[4];
   uv_loop_t *loop;
-  mp_arguments(env, info, 2, arguments);
-  int error = serve_until_child(mp_int(env, arguments[0]), mp_int(env, arguments[1]), &born);
+  bool in_child = false;
+  mp_arguments(env, info, 4, arguments);
+  int error = serving.epoll >= 0 ? 0 : begin_serving(&serving, mp_int(env, arguments[0]), mp_int(env, arguments[1]));
+  if (error == 0) error = serve_on(&serving, mp_int(env, arguments[2]), mp_int(env, arguments[3]), &born, &in_child);
   if (error != 0) return mp_throw_errno(env, error, "serve");
-  MP_CHECK(napi_get_uv_event_loop(env, &loop));
-  error = uv_loop_fork(loop);
-  if (error != 0) return mp_throw_errno(env, -error, "uv_loop_fork");
-  return tell_birth(env);
+  if (in_child) {
+    give_places_back(&serving);
+    MP_CHECK(napi_get_uv_event_loop(env, &loop));
+    error = uv_loop_fork(loop);
+    if (error != 0) return mp_throw_errno(env, -error, "uv_loop_fork");
+  }
+  return mp_from_bool(env, in_child);
 }
 
 static napi_value await_request(napi_env env, napi_callback_info info) {
@@ -331,7 +361,7 @@ static napi_value await_request(napi_env env, napi_callback_info info) {
 }
 
 const mp_function mp_fork_server_functions[] = {
-    {"serve", serve}, /* (connection, lifeline | -1) -> {control, lifeline, client, flags}, in each child only */
-    {"awaitRequest", await_request}, /* () -> the same: of a child forked ahead only now, control was -1 before */
+    {"serve", serve}, /* (connection, lifeline | -1, patience in ms | -1, most) -> whether this is a child */
+    {"awaitRequest", await_request}, /* () -> {control, lifeline, client, flags}, of a child */
     {NULL, NULL},
 };

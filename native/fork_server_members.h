@@ -51,6 +51,8 @@ typedef struct {
   int epoll;
   member *members;
   int starved; /* clients that are */
+  int met; /* requests since it came back to JavaScript */
+  bool has_places; /* what preload/heap_places.c took */
   int lifeline; /* the server's own; -1: none */
   member *spare; /* NULL: none */
   struct sigaction interrupt, hangup, terminate, child_signal; /* as they were, for the children */

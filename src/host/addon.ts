@@ -60,10 +60,11 @@ export interface Addon {
    */
   forgetPlatformThreads(): boolean;
   /**
-   * Forks on request until the connection's other end is closed; returns in each child, never in the server.
+   * Forks on request until the connection's other end is closed; returns true in each child. In the server it returns
+   * once no request has come for `patienceMs` or `most` are met, to be called again; with -1 never.
    * `lifeline`: a descriptor of the server's own that its children are not to have; -1: none.
    */
-  serve(connection: number, lifeline: number): ForkedDescriptors;
+  serve(connection: number, lifeline: number, patienceMs: number, most: number): boolean;
   /**
    * In a child of `serve()`: what it is for. One that was forked ahead (its `control` was -1) blocks here until there is a
    * request; it ends here when its server ends.

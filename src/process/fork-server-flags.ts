@@ -35,7 +35,8 @@ export function forkServerFlags(
   ];
 }
 
-function loadsModulesFirst(execArgv: readonly string[], nodeOptions: string | undefined): boolean {
+/** Whether code of the user's runs in each process that is started with these options. */
+export function loadsModulesFirst(execArgv: readonly string[], nodeOptions: string | undefined): boolean {
   return words(execArgv, nodeOptions).some((word) => /^(?:-r|--require|--import)(?:=|$)/.test(word));
 }
 

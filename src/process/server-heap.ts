@@ -19,10 +19,15 @@ const wanted = !process.execArgv.some((word) => /^--no[-_]?incremental[-_]markin
 
 setFlagsFromString("--no-incremental-marking");
 
-/** To be called when all is loaded, before the server serves. */
+/** To be called when all is loaded. */
 export function settleHeap(): void {
   setFlagsFromString("--expose-gc");
   (runInNewContext("gc") as () => void)();
   setFlagsFromString("--no-expose-gc");
+  resumeMarking();
+}
+
+/** Also in a child that was forked before the heap was settled. */
+export function resumeMarking(): void {
   if (wanted) setFlagsFromString("--incremental-marking");
 }

@@ -46,15 +46,21 @@ export function modulesInUse(): string[] {
 
 const file = fileURLToPath(import.meta.url);
 
-/** @param inUse what `modulesInUse()` says in the owner */
-export async function warmModules(inUse: readonly string[]): Promise<void> {
+/**
+ * Step by step, since a server may have something else to do in between.
+ *
+ * @param inUse what `modulesInUse()` says in the owner
+ */
+export function warmUps(inUse: readonly string[]): (() => unknown)[] {
   // The modules of users import it.
-  await importFrom(file, new URL("../doors/main.js", import.meta.url).href);
-  for (const name of [...common, ...weighty.filter((each) => inUse.includes(each))]) {
-    await importFrom(file, `node:${name}`);
-  }
-  if (inUse.includes(fetcher)) void globalThis.Headers;
-  if (inUse.includes(stripper)) stripOnce();
+  const steps: (() => unknown)[] = [() => importFrom(file, new URL("../doors/main.js", import.meta.url).href)];
+  steps.push(async () => {
+    for (const name of common) await importFrom(file, `node:${name}`);
+  });
+  for (const name of weighty) if (inUse.includes(name)) steps.push(() => importFrom(file, `node:${name}`));
+  if (inUse.includes(fetcher)) steps.push(() => globalThis.Headers);
+  if (inUse.includes(stripper)) steps.push(stripOnce);
+  return steps;
 }
 
 /** Whoever strips types loads the parser, and warns that it may change: of interest to nobody in a server. */

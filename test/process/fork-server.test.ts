@@ -147,7 +147,7 @@ test("the fork server", { skip }, async (t) => {
   });
 
   await t.test("has its heap in one piece, and is afterwards no larger than it is", async () => {
-    await run(() => 1);
+    await allBroughtIn();
     const maps = readFileSync(`/proc/${forkServersOf(process.pid)[0]}/maps`, "utf8")
       .trim()
       .split("\n");
@@ -231,6 +231,7 @@ test("the process that is forked ahead of a request", { skip }, async (t) => {
   };
 
   await t.test("takes the next request on, with what its owner has then", async () => {
+    await allBroughtIn();
     const [server] = forkServersOf(process.pid);
     const spare = await spareOf(server!);
     process.env["SET_AFTER_THE_FORK"] = "yes";
@@ -270,6 +271,7 @@ test("the process that is forked ahead of a request", { skip }, async (t) => {
 
   for (const state of ["waiting", "stopped"]) {
     await t.test(`ends with its server, ${state}`, async () => {
+      await allBroughtIn();
       const [server] = forkServersOf(process.pid);
       const spare = await spareOf(server!);
       if (state === "stopped") process.kill(spare, "SIGSTOP");
@@ -291,6 +293,11 @@ for (const state of ["serving", "stopped"]) {
     await once(program.child, "exit");
     await gone(servers[0]!);
   });
+}
+
+/** A server brings in a step's worth after each of the first requests, and only then forks ahead, and gives places back. */
+async function allBroughtIn(): Promise<void> {
+  for (let i = 0; i < 20; i++) await run(() => 0);
 }
 
 /** Whether a process has a handler for the signal: /proc tells. */

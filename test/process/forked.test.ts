@@ -1,6 +1,7 @@
 /** A forked child is as any Node process: what fork() leaves wrong is put right. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { getAllStartMethods, getContext, type Process, type Target } from "#src/index.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
@@ -120,12 +121,11 @@ test("in a forked child", { skip }, async (t) => {
           stdio: "pipe",
         });
         await failing.start();
-        let text = "";
-        failing.stderr!.setEncoding("utf8").on("data", (part: string) => (text += part));
+        const said = text(failing.stderr!);
         await assert.rejects(failing.result, { message: "nobody catches this" });
         await failing.join();
         assert.equal(failing.exitCode, 1);
-        assert.match(text, /Error: nobody catches this\n\s+at .*forked\.test\.[jt]s/);
+        assert.match(await said, /Error: nobody catches this\n\s+at .*forked\.test\.[jt]s/);
       }
     },
   );

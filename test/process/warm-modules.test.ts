@@ -43,6 +43,9 @@ export const loaded = () => process.moduleLoadList;
 export const isQueue = (value) => value instanceof Queue;
 `;
 
+/** More than what is brought in has parts. */
+const mostSteps = 20;
+
 const program = (door: string, module: string): string => `
 import { Process, Queue } from ${JSON.stringify(door)};
 import { isQueue, loaded } from "./${module}";
@@ -53,20 +56,31 @@ const run = async (target, ...args) => {
   await child.join();
   return result;
 };
+const first = await run(() => process.moduleLoadList);
+// The server brings in something after each, until it has all.
+for (let i = 0; i < ${mostSteps}; i++) await run(() => 0);
 const before = await run(() => process.moduleLoadList);
 const after = await run(loaded);
-console.log(JSON.stringify({ more: after.filter((name) => !before.includes(name)), same: await run(isQueue, new Queue()) }));
+const without = (some, others) => some.filter((name) => !others.includes(name));
+console.log(JSON.stringify({
+  more: without(after, before),
+  same: await run(isQueue, new Queue()),
+  firstLacks: without(before, first).length > 0,
+}));
 `;
 
+/** All that its imports need is there, and its classes are its library's; the first child was not kept waiting for it. */
+const warm = { more: [], same: true, firstLacks: true };
+
 /** @param typed what is TypeScript, and nothing without its types taken out */
-async function ask(door: string, modules: string, typed?: string): Promise<unknown> {
+async function ask(door: string, modules: string, typed?: string, options: string[] = []): Promise<unknown> {
   const ending = typed === undefined ? "mjs" : "mts";
   const url = pathToFileURL(join(projectRoot, door)).href;
   writeFileSync(join(folder, "data.json"), "[1]");
   writeFileSync(join(folder, "required.cjs"), "exports.named = function () {};");
   writeFileSync(join(folder, `target.${ending}`), modules + target(url) + (typed ?? ""));
   writeFileSync(join(folder, `program.${ending}`), program(url, `target.${ending}`) + (typed ?? ""));
-  const { code, stdout, stderr } = await startNode([join(folder, `program.${ending}`)]).ended;
+  const { code, stdout, stderr } = await startNode([...options, join(folder, `program.${ending}`)]).ended;
   assert.equal(code, 0, stderr);
   return JSON.parse(stdout);
 }
@@ -75,13 +89,18 @@ for (const [flavour, door] of Object.entries(doors)) {
   const modules = flavour === "bundle" ? common + ofCommonJs : common;
   test(`a child imports a module, as ${flavour}`, { skip }, async (t) => {
     await t.test("and Node loads nothing more of its own; the classes are those of its library", async () => {
-      assert.deepEqual(await ask(door, modules), { more: [], same: true });
+      assert.deepEqual(await ask(door, modules), warm);
     });
     await t.test("likewise where that has heavier modules of Node's, which its owner has, too", async () => {
-      assert.deepEqual(await ask(door, modules + heavier), { more: [], same: true });
+      assert.deepEqual(await ask(door, modules + heavier), warm);
     });
     await t.test("likewise of a module in TypeScript", { skip: !stripsTypes }, async () => {
-      assert.deepEqual(await ask(door, modules, "const typed: number = 1;"), { more: [], same: true });
+      assert.deepEqual(await ask(door, modules, "const typed: number = 1;"), warm);
+    });
+    await t.test("where code of the user's runs in the server, all is done before the first child", async () => {
+      writeFileSync(join(folder, "first.cjs"), "");
+      const options = ["--require", join(folder, "first.cjs")];
+      assert.deepEqual(await ask(door, modules, undefined, options), { ...warm, firstLacks: false });
     });
   });
 }
