@@ -11,11 +11,12 @@ import type { ExitStatus } from "../process/exit-status.ts";
 import { addStackBelow } from "../process/stacks.ts";
 import { decode, decodeSync, needsModules } from "../wire/codec.ts";
 import { smoothedMs } from "./chunk-size.ts";
+import { firstIdOf, type Work } from "./assigned.ts";
 import type { Crew } from "./crew.ts";
 import { workerExited, type Death } from "./death.ts";
 import { fetchLarge } from "./large-parts.ts";
 import type { Chunk } from "./map-job.ts";
-import type { Decoding } from "./protocol.ts";
+import type { Decoding } from "./to-pool.ts";
 import { unpack } from "./packing.ts";
 import type { CheckedPoolOptions } from "./pool-options.ts";
 import type { Tally } from "./pool-statistics.ts";
@@ -72,7 +73,7 @@ export class Answers implements WorkerOwner {
     this.#owner.workerEnded();
   }
 
-  started(worker: Worker, work: Call | Chunk): void {
+  started(worker: Worker, work: Work): void {
     const { tally } = this.#owner;
     if (work.kind === "chunk") {
       tally.started(work.firstTaskId + work.done, work.job.settings.fn.name, worker);
@@ -173,9 +174,9 @@ export class Answers implements WorkerOwner {
     return undefined;
   }
 
-  expired(worker: Worker, work: Call | Chunk, hasBegun: boolean): unknown {
+  expired(worker: Worker, work: Work, hasBegun: boolean): unknown {
     const timeoutMs = work.kind === "call" ? work.timeoutMs : work.job.settings.timeoutMs;
-    const taskId = work.kind === "call" ? work.id : work.firstTaskId + work.done;
+    const taskId = firstIdOf(work) + (work.kind === "call" ? 0 : work.done);
     const { pid } = worker;
     const what = hasBegun ? "ran longer than" : "had still not begun long after";
     const error = new TimeoutError(
@@ -194,7 +195,7 @@ export class Answers implements WorkerOwner {
   #died(worker: Worker, status: ExitStatus, cause: unknown): void {
     const { pid, id, lastTask } = worker;
     const death: Death = { pool: this.#owner.options.name, workerId: id, pid, status, cause };
-    const assigned = worker.assigned.splice(0);
+    const assigned = worker.assigned.takeAll();
     const back: Call[] = [];
     const unknown = lastTask === undefined ? this.#guess(worker, assigned, death) : [];
     for (const work of unknown) if (work.kind === "call") back.push(work);
@@ -214,7 +215,7 @@ export class Answers implements WorkerOwner {
    * each was told before the next began; in a batch of short ones it may have been any: then all are tried again, the
    * careful way, at nobody's expense. Answers what it has dealt with: calls to be tried again, and chunks.
    */
-  #guess(worker: Worker, assigned: (Call | Chunk)[], death: Death): (Call | Chunk)[] {
+  #guess(worker: Worker, assigned: Work[], death: Death): Work[] {
     const head = assigned[0];
     if (head === undefined) return [];
     if (head.kind === "chunk") {

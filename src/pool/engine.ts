@@ -1,5 +1,5 @@
 /**
- * The heart of a pool: which task goes to which worker, and what becomes of it.
+ * The heart of a pool: its books. Tasks come in, are pumped to the workers, settle; the pool ends.
  *
  * Runs in: the parent.
  *
@@ -11,7 +11,8 @@
  *
  * Guarantees: every task settles once, whatever its worker does; a death costs the task that was running, the others go
  * on, none is run twice but by `retries`, or where a batch of short tasks died with what it had not told yet.
- * Leaves to others: workers' lives (`crew.ts`), one worker's work (`worker.ts`), a map's items (`map-job.ts`).
+ * Leaves to others: workers' lives (`crew.ts`), who gets what (`dispatcher.ts`), one worker's work (`worker.ts`), a map's
+ * items (`map-job.ts`), what workers say (`answers.ts`).
  */
 import { within } from "../base/deadline.ts";
 import { CancelledError, ClosedError, invalidState, TimeoutError } from "../base/errors.ts";
@@ -21,8 +22,8 @@ import type { Target } from "../process/process-options.ts";
 import { owe } from "../sync/debts.ts";
 import { Answers, type AnswersOwner } from "./answers.ts";
 import { Backlog } from "./backlog.ts";
-import { chunksAhead } from "./chunk-size.ts";
 import { Crew, type CrewOwner } from "./crew.ts";
+import { Dispatcher, type DispatcherOwner } from "./dispatcher.ts";
 import { FunctionTable } from "./function-table.ts";
 import { KeepAlive } from "./keep-alive.ts";
 import { encodeArguments, letGoLarge, type EncodedParts } from "./large-parts.ts";
@@ -38,13 +39,14 @@ import type { Worker } from "./worker.ts";
 /** Read from an async input before a worker asks for it: enough for a chunk each. Arbitrary. */
 const asyncAhead = 1024;
 
-export class Engine implements CrewOwner, JobOwner, AnswersOwner {
+export class Engine implements CrewOwner, JobOwner, AnswersOwner, DispatcherOwner {
   readonly options: CheckedPoolOptions;
   readonly functions: FunctionTable;
   readonly crew: Crew;
   readonly tally: Tally;
   readonly nearStacks: NearStacks = new NearStacks();
   readonly #backlog = new Backlog();
+  readonly #dispatcher: Dispatcher;
   readonly #jobs = new Set<MapJob>();
   readonly #keepAlive = new KeepAlive();
   #lastTaskId = 0;
@@ -64,6 +66,7 @@ export class Engine implements CrewOwner, JobOwner, AnswersOwner {
     });
     this.tally = new Tally(options.name);
     this.crew = new Crew(options, this, new Answers(this));
+    this.#dispatcher = new Dispatcher(this, this.#backlog, options.maxTasksPerChild);
     this.crew.resize(options.processes);
   }
 
@@ -182,7 +185,7 @@ export class Engine implements CrewOwner, JobOwner, AnswersOwner {
     this.functions.release(job.settings.fn);
     if (reason !== undefined || job.inFlight > 0) {
       for (const worker of this.crew.all) {
-        for (const work of [...worker.assigned])
+        for (const work of [...worker.assigned.works])
           if (work.kind === "chunk" && work.job === job) worker.cancel(work, reason);
       }
     }
@@ -206,52 +209,17 @@ export class Engine implements CrewOwner, JobOwner, AnswersOwner {
 
   #pump(): void {
     this.#pumpIsDue = false;
-    // All get something before any gets more.
-    for (const most of [1, Infinity]) {
-      for (const worker of this.crew) {
-        if (this.#backlog.isEmpty) break;
-        if (worker.isRetiring || (worker.state !== "idle" && worker.state !== "busy")) continue;
-        while (worker.batches < most && this.#give(worker)) {
-          if (most > 1) continue;
-          worker.flush(); // It can begin while the others get theirs.
-          break;
-        }
-      }
-    }
-    for (const worker of this.crew) worker.flush();
+    this.#dispatcher.handOut();
     if (!this.#backlog.isEmpty && this.options.idleTimeoutMs !== undefined) this.crew.fill();
     this.#updateKeepAlive();
     if (this.#isIdle) this.#idle();
-  }
-
-  /** False when nothing is there to give, or nothing that may be given ahead. */
-  #give(worker: Worker): boolean {
-    const backlog = this.#backlog;
-    for (let source = backlog.peek(); source !== undefined; source = backlog.peek()) {
-      const ahead = source instanceof Call ? chunksAhead(source.fn!.timing.taskMs, Infinity) : source.ahead;
-      if (worker.batches > 0 && worker.batches >= ahead) return false;
-      const limit = this.options.maxTasksPerChild - worker.given;
-      if (limit <= 0) return false; // It is retired when it has answered.
-      if (source instanceof Call) {
-        worker.giveCalls(backlog.takeCalls(source, limit, this.workers));
-        return true;
-      }
-      backlog.takeJob();
-      const chunk = source.nextChunk(limit);
-      if (chunk === undefined) continue;
-      this.tally.handedOut(source, chunk);
-      worker.giveChunk(chunk);
-      this.wake(source); // Behind the others of its priority.
-      return true;
-    }
-    return false;
   }
 
   // What becomes of them:
 
   heard(worker: Worker): void {
     if (worker.given >= this.options.maxTasksPerChild) this.crew.recycleForTasks(worker);
-    if (worker.state === "busy" && worker.assigned.length === 0) this.crew.becameIdle(worker);
+    if (worker.state === "busy" && worker.assigned.head === undefined) this.crew.becameIdle(worker);
     this.#pump();
   }
 
@@ -295,7 +263,7 @@ export class Engine implements CrewOwner, JobOwner, AnswersOwner {
     this.close(call, "cancelled");
     call.reject(error);
     this.tally.cancelledCount++;
-    for (const worker of this.crew.all) if (worker.assigned.includes(call)) worker.cancel(call, error);
+    for (const worker of this.crew.all) if (worker.assigned.works.includes(call)) worker.cancel(call, error);
   };
 
   // The end:
@@ -380,7 +348,7 @@ export class Engine implements CrewOwner, JobOwner, AnswersOwner {
 
   #failAll(reason: (what: string) => unknown, quiet: boolean): void {
     const given = this.crew.all.flatMap(({ assigned }) =>
-      assigned.filter((work): work is Call => work.kind === "call"),
+      assigned.works.filter((work): work is Call => work.kind === "call"),
     );
     for (const call of [...this.#backlog.waitingCalls(), ...given]) {
       if (call.isSettled) continue;

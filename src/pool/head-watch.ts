@@ -7,11 +7,8 @@
  * Leaves to others: what becomes of the task (`answers.ts`).
  */
 import { after } from "../base/deadline.ts";
-import type { Chunk } from "./map-job.ts";
+import { firstIdOf, type Work } from "./assigned.ts";
 import { machineMs, type Noted, type TaskNote } from "./task-note.ts";
-import type { Call } from "./task.ts";
-
-type Work = Call | Chunk;
 
 /**
  * Milliseconds for which a task with a limit may not begin: its modules are being imported, or what an earlier task has
@@ -114,10 +111,6 @@ export class HeadWatch {
 
 function limitOf(work: Work): number | undefined {
   return work.kind === "call" ? work.timeoutMs : work.job.settings.timeoutMs;
-}
-
-function firstIdOf(work: Work): number {
-  return work.kind === "call" ? work.id : work.firstTaskId;
 }
 
 function isAt({ taskId, isPreparing }: Noted, work: Work, at: number): boolean {

@@ -3,7 +3,7 @@
  *
  * Runs in: both.
  * Guarantees: what `take` returns is nobody else's, and the writer can be used for the next message.
- * Leaves to others: what the bytes mean (`protocol.ts`).
+ * Leaves to others: what the bytes mean (`to-worker.ts`, `to-pool.ts`).
  */
 
 /** From this size on a part of its own is cheaper than a copy. Measured in bench/pool.js. */

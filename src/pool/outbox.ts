@@ -11,7 +11,7 @@ import { reportError } from "../wire/error-report.ts";
 import { encodeParts, letGoLarge, partsOptions, type EncodedParts } from "./large-parts.ts";
 import { MessageWriter } from "./message-writer.ts";
 import { pack } from "./packing.ts";
-import { tell } from "./protocol.ts";
+import { tellPool } from "./to-pool.ts";
 import type { PoolLink } from "./worker-link.ts";
 
 /** Short against what a caller notices, long against the cost of sending (10 µs). Arbitrary. */
@@ -50,17 +50,17 @@ export class Outbox {
   }
 
   ready(): void {
-    tell.ready(this.#writer);
+    tellPool.ready(this.#writer);
     this.flush(performance.now());
   }
 
   failed(error: unknown): void {
-    tell.failed(this.#writer, reportError(error, this.#result));
+    tellPool.failed(this.#writer, reportError(error, this.#result));
     this.flush(performance.now());
   }
 
   skipped(taskId: number): void {
-    tell.skipped(this.#writer, taskId);
+    tellPool.skipped(this.#writer, taskId);
   }
 
   /** What came of a call. */
@@ -77,7 +77,7 @@ export class Outbox {
       done = false;
       bytes = reportError(error, this.#result);
     }
-    tell.result(this.#writer, taskId, runMs, done, bytes);
+    tellPool.result(this.#writer, taskId, runMs, done, bytes);
     if (this.#writer.size + this.#largeBytes > mostBytes) this.flush(performance.now());
   }
 
@@ -109,9 +109,9 @@ export class Outbox {
     try {
       const packed = pack([value], this.#parts);
       this.#keep(packed);
-      tell.block(this.#writer, this.#chunkId, at, 1, runMs, packed.form, packed.bytes);
+      tellPool.block(this.#writer, this.#chunkId, at, 1, runMs, packed.form, packed.bytes);
     } catch (error) {
-      tell.fault(this.#writer, this.#chunkId, at, runMs, reportError(error, this.#result));
+      tellPool.fault(this.#writer, this.#chunkId, at, runMs, reportError(error, this.#result));
     }
   }
 
@@ -119,19 +119,19 @@ export class Outbox {
   fault(at: number, error: unknown): void {
     const now = performance.now();
     const since = this.#writePlain(now);
-    tell.fault(this.#writer, this.#chunkId, at, now - since, reportError(error, this.#result));
+    tellPool.fault(this.#writer, this.#chunkId, at, now - since, reportError(error, this.#result));
   }
 
   /** None of the chunk's items can be begun. */
   faults(count: number, error: unknown): void {
     const report = reportError(error, this.#result);
-    for (let at = 0; at < count; at++) tell.fault(this.#writer, this.#chunkId, at, 0, report);
+    for (let at = 0; at < count; at++) tellPool.fault(this.#writer, this.#chunkId, at, 0, report);
     this.flush(performance.now());
   }
 
   untouched(from: number): void {
     this.#writePlain(performance.now());
-    tell.untouched(this.#writer, this.#chunkId, from);
+    tellPool.untouched(this.#writer, this.#chunkId, from);
   }
 
   /** Returns the time from which on what follows has taken its time. */
@@ -143,7 +143,7 @@ export class Outbox {
     this.#plain = [];
     try {
       const { form, bytes } = pack(values, this.#parts);
-      tell.block(this.#writer, this.#chunkId, this.#plainFrom, values.length, now - since, form, bytes);
+      tellPool.block(this.#writer, this.#chunkId, this.#plainFrom, values.length, now - since, form, bytes);
     } catch {
       // One of them is a symbol: each is told by itself, so that only that one fails.
       for (const [i, value] of values.entries()) this.#one(this.#plainFrom + i, value, (now - since) / values.length);
@@ -175,7 +175,7 @@ export class Outbox {
     this.#writePlain(now);
     if (now - this.#toldMemoryAt >= this.#memoryEveryMs) {
       this.#toldMemoryAt = now;
-      tell.memory(this.#writer, process.memoryUsage.rss());
+      tellPool.memory(this.#writer, process.memoryUsage.rss());
     }
     if (!this.#writer.isEmpty) this.#send();
   }
@@ -183,21 +183,21 @@ export class Outbox {
   /** What came with this task is at work: sent off, with all that was done before. */
   taken(taskId: number, now: number): void {
     this.#writePlain(now);
-    tell.taken(this.#writer, taskId);
+    tellPool.taken(this.#writer, taskId);
     this.flush(now);
   }
 
   /** The task's own code begins. */
   begun(taskId: number, now: number): void {
     this.#writePlain(now);
-    tell.begun(this.#writer, taskId);
+    tellPool.begun(this.#writer, taskId);
     this.flush(now);
   }
 
   /** The process is about to end; 0: in no task. */
   leaving(taskId: number): void {
     this.#writePlain(performance.now());
-    tell.leaving(this.#writer, taskId);
+    tellPool.leaving(this.#writer, taskId);
     this.#send();
   }
 

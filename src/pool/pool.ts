@@ -241,7 +241,7 @@ export class Pool<I extends Target = Target> implements AsyncDisposable {
     const { crew, tally, options, queued } = this.#engine;
     let running = 0;
     for (const { assigned } of crew.all) {
-      for (const work of assigned) running += work.kind === "call" ? 1 : work.items.length - work.done;
+      for (const work of assigned.works) running += work.kind === "call" ? 1 : work.items.length - work.done;
     }
     return {
       name: options.name,

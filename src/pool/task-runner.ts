@@ -4,7 +4,7 @@
  * Runs in: the worker.
  * Guarantees: each task that was begun is answered, be it by an error about its result; what is done is told at the
  * latest a millisecond later or before something that takes time; the event loop turns at least every 10 ms.
- * Leaves to others: messages (`protocol.ts`), functions (`worker-functions.ts`), what it means when it dies (the parent).
+ * Leaves to others: messages (`to-worker.ts`), functions (`worker-functions.ts`), what it means when it dies (the parent).
  */
 import { decode, decodeSync, needsModules } from "../wire/codec.ts";
 import { abortRunning, runningTaskId, setRunning } from "./current-task.ts";
@@ -17,8 +17,8 @@ import {
   type CancelMessage,
   type ChunkMessage,
   type FunctionMessage,
-} from "./protocol.ts";
-import type { WorkerSide } from "./protocol.ts";
+  type WorkerSide,
+} from "./to-worker.ts";
 import type { TaskNote } from "./task-note.ts";
 import { WorkerFunctions, type AnyTarget } from "./worker-functions.ts";
 import type { PoolLink } from "./worker-link.ts";

@@ -6,7 +6,7 @@
 import { MalformedMessageError } from "../base/errors.ts";
 import { setBootstrapping } from "../process/identity.ts";
 import { decode, decodeSync, needsModules } from "../wire/codec.ts";
-import type { FunctionMessage } from "./protocol.ts";
+import type { FunctionMessage } from "./to-worker.ts";
 
 export type AnyTarget = (...args: unknown[]) => unknown;
 

@@ -4,7 +4,7 @@
  *
  * Runs in: both: `WorkerLink` in the parent, `PoolLink` in the worker.
  * Guarantees: messages arrive whole and in order; sending never blocks the parent; what the worker has sent outlives it.
- * Leaves to others: what is in a message (`protocol.ts`), what the worker's end means (`worker.ts`).
+ * Leaves to others: what is in a message (`to-worker.ts`, `to-pool.ts`), what the worker's end means (`worker.ts`).
  */
 import { isMainThread } from "../host/main-thread.ts";
 import type { Connection } from "../channel/connection.ts";

@@ -13,11 +13,13 @@ import type { Process } from "../process/process.ts";
 import { supervisionOf } from "../process/process-state.ts";
 import { encode } from "../wire/codec.ts";
 import type { PoolFunction } from "./function-table.ts";
+import { Assigned, firstIdOf, type Work } from "./assigned.ts";
 import { HeadWatch, type Watched } from "./head-watch.ts";
 import { letGoLarge } from "./large-parts.ts";
 import type { Chunk } from "./map-job.ts";
 import { MessageWriter } from "./message-writer.ts";
-import { readAtPool, tell, type Decoding, type PoolSide } from "./protocol.ts";
+import { readAtPool, type Decoding, type PoolSide } from "./to-pool.ts";
+import { tellWorker } from "./to-worker.ts";
 import type { TaskNote } from "./task-note.ts";
 import type { Call } from "./task.ts";
 import type { WorkerLink } from "./worker-link.ts";
@@ -40,9 +42,9 @@ export interface WorkerOwner {
     bytes: Uint8Array,
   ): Decoding;
   fault(worker: Worker, chunk: Chunk, offset: number, error: Uint8Array, runMs: number): Decoding;
-  started(worker: Worker, work: Call | Chunk): void;
+  started(worker: Worker, work: Work): void;
   /** Answers why it is to end. */
-  expired(worker: Worker, work: Call | Chunk, hasBegun: boolean): unknown;
+  expired(worker: Worker, work: Work, hasBegun: boolean): unknown;
   memory(worker: Worker, bytes: number): void;
   /** A message was read to its end. */
   heard(worker: Worker): void;
@@ -60,10 +62,7 @@ export class Worker implements PoolSide, Watched {
   /** Undefined while it is being started. */
   pid: number | undefined;
   state: WorkerState = "starting";
-  /** Not yet answered, in the order in which the worker takes them. */
-  readonly assigned: (Call | Chunk)[] = [];
-  /** How many things were handed over that are not answered: a chunk is one, and so are calls that went together. */
-  batches = 0;
+  readonly assigned: Assigned = new Assigned();
   /** Tasks ever given. */
   given = 0;
   tasksDone = 0;
@@ -114,7 +113,7 @@ export class Worker implements PoolSide, Watched {
     this.pid = supervision.pid;
     this.#link.open(supervision, (message) => {
       const decoding = readAtPool(message, this);
-      this.#watch.update(this.head);
+      this.#watch.update(this.assigned.head);
       this.#owner.heard(this);
       return decoding;
     });
@@ -130,28 +129,22 @@ export class Worker implements PoolSide, Watched {
     });
   }
 
-  get head(): Call | Chunk | undefined {
-    return this.assigned[0];
-  }
-
   /** They go together, in one message. */
   giveCalls(calls: readonly Call[]): void {
     for (const { fn } of calls) this.#define(fn!);
-    tell.calls(this.#out, calls.length);
+    tellWorker.calls(this.#out, calls.length);
     for (const call of calls) {
-      tell.call(this.#out, call.id, call.fn!.id, call.careful, call.args);
+      tellWorker.call(this.#out, call.id, call.fn!.id, call.careful, call.args);
       if (call.keepAlive.length > 0) this.#kept.push(...call.keepAlive);
-      call.isLastOfBatch = false;
-      this.assigned.push(call);
     }
-    calls.at(-1)!.isLastOfBatch = true;
+    this.assigned.addCalls(calls);
     this.#given(calls.length);
   }
 
   giveChunk(chunk: Chunk): void {
     const { fn, spread } = chunk.job.settings;
     this.#define(fn);
-    tell.chunk(this.#out, {
+    tellWorker.chunk(this.#out, {
       chunkId: chunk.id,
       functionId: fn.id,
       firstTaskId: chunk.firstTaskId,
@@ -164,21 +157,20 @@ export class Worker implements PoolSide, Watched {
     });
     if (chunk.packed.keepAlive.length > 0) this.#kept.push(...chunk.packed.keepAlive);
     if (chunk.packed.large.length > 0) this.#large.push(...chunk.packed.large);
-    this.assigned.push(chunk);
+    this.assigned.addChunk(chunk);
     this.#given(chunk.items.length);
     if (this.#out.size >= worthSending) this.flush();
   }
 
   #given(count: number): void {
     this.given += count;
-    this.batches++;
     if (this.state === "idle") {
       this.state = "busy";
       this.busySince = performance.now();
       this.cancelIdleTimer?.();
       this.cancelIdleTimer = undefined;
     }
-    this.#watch.update(this.head);
+    this.#watch.update(this.assigned.head);
   }
 
   /** What it was given goes off. */
@@ -189,12 +181,12 @@ export class Worker implements PoolSide, Watched {
   #define(fn: PoolFunction): void {
     if (this.#known.has(fn.id)) return;
     this.#known.add(fn.id);
-    tell.define(this.#out, { functionId: fn.id, fresh: fn.fresh, bytes: fn.bytes });
+    tellWorker.define(this.#out, { functionId: fn.id, fresh: fn.fresh, bytes: fn.bytes });
     if (fn.keepAlive.length > 0) this.#kept.push(...fn.keepAlive);
   }
 
   forget(functionId: number): void {
-    if (this.#known.delete(functionId)) tell.forget(this.#out, functionId); // It goes with the next message.
+    if (this.#known.delete(functionId)) tellWorker.forget(this.#out, functionId); // It goes with the next message.
   }
 
   get cancelGraceMs(): number {
@@ -208,7 +200,7 @@ export class Worker implements PoolSide, Watched {
   /** The task that it is running; 0: none. Undefined: it cannot be seen. */
   get runningTask(): number | undefined {
     // Without shared memory it has told what it has taken; within a batch nobody knows.
-    return this.note?.taskId ?? (this.head?.isTaken === true ? undefined : 0);
+    return this.note?.taskId ?? (this.assigned.head?.isTaken === true ? undefined : 0);
   }
 
   /** The task that it ran when it ended; 0: none. Undefined: nobody knows. */
@@ -229,12 +221,12 @@ export class Worker implements PoolSide, Watched {
   }
 
   /** The task is settled already; the worker is to let go of it. */
-  cancel(work: Call | Chunk, reason: unknown): void {
+  cancel(work: Work, reason: unknown): void {
     const firstTaskId = work.kind === "call" ? work.id : work.firstTaskId + work.done;
     const count = work.kind === "call" ? 1 : work.items.length - work.done;
     if (work.kind === "chunk") work.cancelled = true;
     this.#tellCancelled(firstTaskId, count, reason);
-    this.#watch.update(this.head);
+    this.#watch.update(this.assigned.head);
   }
 
   #tellCancelled(firstTaskId: number, count: number, reason: unknown): void {
@@ -244,7 +236,7 @@ export class Worker implements PoolSide, Watched {
     } catch {
       ({ bytes } = encode(undefined)); // The reason cannot cross; that it is cancelled can.
     }
-    tell.cancel(this.#out, { firstTaskId, count, reason: bytes });
+    tellWorker.cancel(this.#out, { firstTaskId, count, reason: bytes });
     this.#send();
   }
 
@@ -252,7 +244,7 @@ export class Worker implements PoolSide, Watched {
   stop(): void {
     if (this.state === "stopping" || this.state === "ended") return;
     this.state = "stopping";
-    tell.stop(this.#out);
+    tellWorker.stop(this.#out);
     this.#send();
     this.#cancelStopTimer = after(stopGraceMs, () => this.kill(), { ref: false });
   }
@@ -268,15 +260,15 @@ export class Worker implements PoolSide, Watched {
     if (this.pid !== undefined) supervisionOf(this.process, "a pool's worker").endByForce();
   }
 
-  started(work: Call | Chunk): void {
+  started(work: Work): void {
     this.#owner.started(this, work);
   }
 
-  expire(work: Call | Chunk, hasBegun: boolean): void {
+  expire(work: Work, hasBegun: boolean): void {
     const reason = this.#owner.expired(this, work, hasBegun);
-    const taskId = work.kind === "call" ? work.id : work.firstTaskId + work.done;
+    const taskId = firstIdOf(work) + (work.kind === "call" ? 0 : work.done);
     this.#tellCancelled(taskId, 1, reason);
-    this.#watch.update(this.head);
+    this.#watch.update(this.assigned.head);
   }
 
   // What the worker says:
@@ -294,88 +286,43 @@ export class Worker implements PoolSide, Watched {
   }
 
   result(taskId: number, runMs: number, ok: boolean, bytes: Uint8Array): Decoding {
-    const call = this.#takeCall(taskId);
+    const call = this.assigned.takeCall(taskId);
     return call === undefined ? undefined : this.#owner.answered(this, call, ok, bytes, runMs);
   }
 
   skipped(taskId: number): void {
-    this.#takeCall(taskId);
-  }
-
-  #takeCall(taskId: number): Call | undefined {
-    const { assigned } = this;
-    const head = assigned[0];
-    let at = 0;
-    if (head?.kind !== "call" || head.id !== taskId) {
-      at = assigned.findIndex((work) => work.kind === "call" && work.id === taskId);
-      if (at < 0) return undefined;
-    }
-    const call = assigned[at] as Call;
-    if (call.isLastOfBatch) this.#endBatch(at);
-    if (at === 0) assigned.shift();
-    else assigned.splice(at, 1);
-    return call;
-  }
-
-  /** A batch is answered when its last is, or, if that one was skipped, when the one before is. */
-  #endBatch(at: number): void {
-    const before = this.assigned[at - 1];
-    if (before?.kind === "call" && !before.isLastOfBatch) before.isLastOfBatch = true;
-    else this.batches--;
-  }
-
-  #chunkAtWork(chunkId: number): Chunk | undefined {
-    return this.assigned.find((work): work is Chunk => work.kind === "chunk" && work.id === chunkId);
+    this.assigned.takeCall(taskId);
   }
 
   block(chunkId: number, offset: number, count: number, runMs: number, form: number, bytes: Uint8Array): Decoding {
-    const chunk = this.#chunkAtWork(chunkId);
+    const chunk = this.assigned.chunk(chunkId);
     if (chunk === undefined) return undefined;
-    this.#advance(chunk, offset + count);
+    this.assigned.advance(chunk, offset + count);
     return this.#owner.block(this, chunk, offset, count, runMs, form, bytes);
   }
 
   fault(chunkId: number, offset: number, runMs: number, error: Uint8Array): Decoding {
-    const chunk = this.#chunkAtWork(chunkId);
+    const chunk = this.assigned.chunk(chunkId);
     if (chunk === undefined) return undefined;
-    this.#advance(chunk, offset + 1);
+    this.assigned.advance(chunk, offset + 1);
     return this.#owner.fault(this, chunk, offset, error, runMs);
   }
 
-  #advance(chunk: Chunk, done: number): void {
-    chunk.job.inFlight -= done - chunk.done;
-    chunk.done = done;
-    if (done === chunk.items.length) this.#takeChunk(chunk);
-  }
-
-  #takeChunk(chunk: Chunk): void {
-    this.assigned.splice(this.assigned.indexOf(chunk), 1);
-    this.batches--;
-  }
-
   untouched(chunkId: number, offset: number): void {
-    const chunk = this.#chunkAtWork(chunkId);
+    const chunk = this.assigned.chunk(chunkId);
     if (chunk === undefined) return;
-    this.#takeChunk(chunk);
+    this.assigned.takeChunk(chunk);
     this.given -= chunk.items.length - offset;
     chunk.job.giveBack(chunk, offset, chunk.items.length, false);
   }
 
   taken(taskId: number): void {
-    let at = this.#placeOf(taskId);
-    for (let work = this.assigned[at]; work !== undefined; work = this.assigned[++at]) {
-      work.isTaken = true;
-      if (work.kind === "chunk" || work.isLastOfBatch) break;
-    }
+    this.assigned.noteTaken(taskId);
   }
 
   begun(taskId: number): void {
-    const work = this.assigned[this.#placeOf(taskId)];
+    const work = this.assigned.find(taskId);
     if (work !== undefined) work.begunAt = performance.now();
-  }
-
-  #placeOf(taskId: number): number {
-    return this.assigned.findIndex((work) => (work.kind === "call" ? work.id : work.firstTaskId) === taskId);
   }
 
   leaving(taskId: number): void {

@@ -105,6 +105,11 @@ export class Reader {
     return part;
   }
 
+  /** Bytes behind their number. */
+  blob(): Uint8Array {
+    return this.bytes(this.uint());
+  }
+
   /** Passes over bytes that are read through the view: where they begin. */
   skip(count: number): number {
     this.#need(count);
