@@ -16,7 +16,7 @@ import type { Crew } from "./crew.ts";
 import { workerExited, type Death } from "./death.ts";
 import { fetchLarge } from "./large-parts.ts";
 import type { Chunk } from "./map-job.ts";
-import type { Decoding } from "./to-pool.ts";
+import type { BlockMessage, Decoding, FaultMessage } from "./to-pool.ts";
 import { unpack } from "./packing.ts";
 import type { CheckedPoolOptions } from "./pool-options.ts";
 import type { Tally } from "./pool-statistics.ts";
@@ -131,15 +131,7 @@ export class Answers implements WorkerOwner {
     tally.failed(call.id, call.fn!.name, value);
   }
 
-  block(
-    worker: Worker,
-    chunk: Chunk,
-    offset: number,
-    count: number,
-    runMs: number,
-    form: number,
-    bytes: Uint8Array,
-  ): Decoding {
+  block(worker: Worker, chunk: Chunk, { offset, count, runMs, form, bytes }: BlockMessage): Decoding {
     const { job } = chunk;
     job.measured(runMs, count);
     this.#ran(worker, runMs, count);
@@ -157,7 +149,7 @@ export class Answers implements WorkerOwner {
     return undefined;
   }
 
-  fault(worker: Worker, chunk: Chunk, offset: number, error: Uint8Array, runMs: number): Decoding {
+  fault(worker: Worker, chunk: Chunk, { offset, runMs, error }: FaultMessage): Decoding {
     const { job } = chunk;
     job.measured(runMs, 1);
     this.#ran(worker, runMs, 1);

@@ -9,7 +9,7 @@ import { MapJob } from "./map-job.ts";
 import { PriorityQueue } from "./priority-queue.ts";
 import { Call } from "./task.ts";
 
-/** Short tasks that are submitted one by one travel together, up to this number. Measured in bench/pool.js. */
+/** Short tasks that are submitted one by one travel together, up to this number. Measured in bench/rows/pool.js. */
 const mostInBatch = 256;
 
 export class Backlog {

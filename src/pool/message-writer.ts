@@ -6,7 +6,7 @@
  * Leaves to others: what the bytes mean (`to-worker.ts`, `to-pool.ts`).
  */
 
-/** From this size on a part of its own is cheaper than a copy. Measured in bench/pool.js. */
+/** From this size on a part of its own is cheaper than a copy. Measured in bench/rows/pool.js. */
 const ownPart = 32_768;
 const initialBytes = 65_536;
 

@@ -109,9 +109,10 @@ export class Outbox {
     try {
       const packed = pack([value], this.#parts);
       this.#keep(packed);
-      tellPool.block(this.#writer, this.#chunkId, at, 1, runMs, packed.form, packed.bytes);
+      const { form, bytes } = packed;
+      tellPool.block(this.#writer, { chunkId: this.#chunkId, offset: at, count: 1, runMs, form, bytes });
     } catch (error) {
-      tellPool.fault(this.#writer, this.#chunkId, at, runMs, reportError(error, this.#result));
+      this.#writeFault(at, runMs, reportError(error, this.#result));
     }
   }
 
@@ -119,13 +120,17 @@ export class Outbox {
   fault(at: number, error: unknown): void {
     const now = performance.now();
     const since = this.#writePlain(now);
-    tellPool.fault(this.#writer, this.#chunkId, at, now - since, reportError(error, this.#result));
+    this.#writeFault(at, now - since, reportError(error, this.#result));
+  }
+
+  #writeFault(offset: number, runMs: number, error: Uint8Array): void {
+    tellPool.fault(this.#writer, { chunkId: this.#chunkId, offset, runMs, error });
   }
 
   /** None of the chunk's items can be begun. */
   faults(count: number, error: unknown): void {
     const report = reportError(error, this.#result);
-    for (let at = 0; at < count; at++) tellPool.fault(this.#writer, this.#chunkId, at, 0, report);
+    for (let at = 0; at < count; at++) this.#writeFault(at, 0, report);
     this.flush(performance.now());
   }
 
@@ -143,7 +148,8 @@ export class Outbox {
     this.#plain = [];
     try {
       const { form, bytes } = pack(values, this.#parts);
-      tellPool.block(this.#writer, this.#chunkId, this.#plainFrom, values.length, now - since, form, bytes);
+      const [chunkId, offset, count, runMs] = [this.#chunkId, this.#plainFrom, values.length, now - since];
+      tellPool.block(this.#writer, { chunkId, offset, count, runMs, form, bytes });
     } catch {
       // One of them is a symbol: each is told by itself, so that only that one fails.
       for (const [i, value] of values.entries()) this.#one(this.#plainFrom + i, value, (now - since) / values.length);

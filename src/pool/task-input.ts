@@ -102,8 +102,8 @@ class IteratorInput implements TaskInput {
     this.isExhausted = true;
     try {
       this.#iterator?.return?.();
-    } catch (error) {
-      this.failure = { error };
+    } catch {
+      // Whatever ended the map is its outcome: an error of the clean-up afterwards would hide it.
     }
   }
 }
@@ -161,8 +161,8 @@ class AsyncInput implements TaskInput {
     if (this.#ended) return;
     this.#ended = true;
     // Not awaited: a generator that waits for something answers only after that.
-    this.#iterator?.return?.().then(undefined, (error: unknown) => {
-      this.failure = { error };
+    this.#iterator?.return?.().then(undefined, () => {
+      // As above: the map has its outcome.
     });
   }
 }

@@ -52,12 +52,30 @@ function number(to: MessageWriter, what: keyof typeof numbers, value: number): v
 /** Until it is settled, what the message refers to must be there. */
 export type Decoding = Promise<unknown> | undefined;
 
+export interface BlockMessage {
+  readonly chunkId: number;
+  /** Of the first one in the chunk. */
+  readonly offset: number;
+  readonly count: number;
+  /** All of them together. */
+  readonly runMs: number;
+  readonly form: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface FaultMessage {
+  readonly chunkId: number;
+  readonly offset: number;
+  readonly runMs: number;
+  readonly error: Uint8Array;
+}
+
 export interface PoolSide {
   ready(): void;
   failed(error: Uint8Array): void;
   result(taskId: number, runMs: number, ok: boolean, bytes: Uint8Array): Decoding;
-  block(chunkId: number, offset: number, count: number, runMs: number, form: number, bytes: Uint8Array): Decoding;
-  fault(chunkId: number, offset: number, runMs: number, error: Uint8Array): Decoding;
+  block(message: BlockMessage): Decoding;
+  fault(message: FaultMessage): Decoding;
   untouched(chunkId: number, offset: number): void;
   skipped(taskId: number): void;
   /** A call, and those that came with it; or the chunk whose first task it is. */
@@ -83,15 +101,7 @@ export const tellPool = {
     to.byte(ok ? 1 : 0);
     to.blob(bytes);
   },
-  block(
-    to: MessageWriter,
-    chunkId: number,
-    offset: number,
-    count: number,
-    runMs: number,
-    form: number,
-    bytes: Uint8Array,
-  ): void {
+  block(to: MessageWriter, { chunkId, offset, count, runMs, form, bytes }: BlockMessage): void {
     to.byte(kind.block);
     to.uint(chunkId);
     to.uint(offset);
@@ -100,7 +110,7 @@ export const tellPool = {
     to.byte(form);
     to.blob(bytes);
   },
-  fault(to: MessageWriter, chunkId: number, offset: number, runMs: number, error: Uint8Array): void {
+  fault(to: MessageWriter, { chunkId, offset, runMs, error }: FaultMessage): void {
     to.byte(kind.fault);
     to.uint(chunkId);
     to.uint(offset);
@@ -133,10 +143,26 @@ export function readAtPool(message: Uint8Array, pool: PoolSide): Decoding {
         note(pool.result(reader.uint(), reader.double(), reader.byte() === 1, reader.blob()));
         break;
       case kind.block:
-        note(pool.block(reader.uint(), reader.uint(), reader.uint(), reader.double(), reader.byte(), reader.blob()));
+        note(
+          pool.block({
+            chunkId: reader.uint(),
+            offset: reader.uint(),
+            count: reader.uint(),
+            runMs: reader.double(),
+            form: reader.byte(),
+            bytes: reader.blob(),
+          }),
+        );
         break;
       case kind.fault:
-        note(pool.fault(reader.uint(), reader.uint(), reader.double(), reader.blob()));
+        note(
+          pool.fault({
+            chunkId: reader.uint(),
+            offset: reader.uint(),
+            runMs: reader.double(),
+            error: reader.blob(),
+          }),
+        );
         break;
       case kind.untouched:
         pool.untouched(reader.uint(), reader.uint());

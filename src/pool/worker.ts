@@ -18,7 +18,7 @@ import { HeadWatch, type Watched } from "./head-watch.ts";
 import { letGoLarge } from "./large-parts.ts";
 import type { Chunk } from "./map-job.ts";
 import { MessageWriter } from "./message-writer.ts";
-import { readAtPool, type Decoding, type PoolSide } from "./to-pool.ts";
+import { readAtPool, type BlockMessage, type Decoding, type FaultMessage, type PoolSide } from "./to-pool.ts";
 import { tellWorker } from "./to-worker.ts";
 import type { TaskNote } from "./task-note.ts";
 import type { Call } from "./task.ts";
@@ -32,16 +32,8 @@ export interface WorkerOwner {
   ready(worker: Worker): void;
   initializerFailed(worker: Worker, error: Uint8Array): void;
   answered(worker: Worker, call: Call, ok: boolean, bytes: Uint8Array, runMs: number): Decoding;
-  block(
-    worker: Worker,
-    chunk: Chunk,
-    offset: number,
-    count: number,
-    runMs: number,
-    form: number,
-    bytes: Uint8Array,
-  ): Decoding;
-  fault(worker: Worker, chunk: Chunk, offset: number, error: Uint8Array, runMs: number): Decoding;
+  block(worker: Worker, chunk: Chunk, message: BlockMessage): Decoding;
+  fault(worker: Worker, chunk: Chunk, message: FaultMessage): Decoding;
   started(worker: Worker, work: Work): void;
   /** Answers why it is to end. */
   expired(worker: Worker, work: Work, hasBegun: boolean): unknown;
@@ -294,18 +286,18 @@ export class Worker implements PoolSide, Watched {
     this.assigned.takeCall(taskId);
   }
 
-  block(chunkId: number, offset: number, count: number, runMs: number, form: number, bytes: Uint8Array): Decoding {
-    const chunk = this.assigned.chunk(chunkId);
+  block(message: BlockMessage): Decoding {
+    const chunk = this.assigned.chunk(message.chunkId);
     if (chunk === undefined) return undefined;
-    this.assigned.advance(chunk, offset + count);
-    return this.#owner.block(this, chunk, offset, count, runMs, form, bytes);
+    this.assigned.advance(chunk, message.offset + message.count);
+    return this.#owner.block(this, chunk, message);
   }
 
-  fault(chunkId: number, offset: number, runMs: number, error: Uint8Array): Decoding {
-    const chunk = this.assigned.chunk(chunkId);
+  fault(message: FaultMessage): Decoding {
+    const chunk = this.assigned.chunk(message.chunkId);
     if (chunk === undefined) return undefined;
-    this.assigned.advance(chunk, offset + 1);
-    return this.#owner.fault(this, chunk, offset, error, runMs);
+    this.assigned.advance(chunk, message.offset + 1);
+    return this.#owner.fault(this, chunk, message);
   }
 
   untouched(chunkId: number, offset: number): void {
