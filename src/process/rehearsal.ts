@@ -34,15 +34,16 @@ export async function rehearse(addon: Addon): Promise<void> {
   // Where the server has a place in the family's memory, what gives it up must not be tried.
   if (ownIdIfAny() === 0) leaveServersPlace();
   const closure = sampleFunction();
+  const own = { ...process.env };
   for (let round = 0; round < rounds; round++) {
     ((await decode(closure)) as () => number)();
     // Most children have the server's environment, some another; the last round leaves it as it was.
-    await liveOnce(addon, round % 2 === 1 ? undefined : { ...process.env, NODE_MULTIPROCESSING_REHEARSAL: "1" });
+    await liveOnce(addon, round % 2 === 1 ? own : { ...own, NODE_MULTIPROCESSING_REHEARSAL: "1" });
   }
   reportError(new Error("rehearsal"), { home: "" });
 }
 
-async function liveOnce(addon: Addon, env: NodeJS.ProcessEnv | undefined): Promise<void> {
+async function liveOnce(addon: Addon, env: NodeJS.ProcessEnv): Promise<void> {
   const [near, far] = addon.socketPair("stream");
   const ours = new ControlEnd(near);
   const request = {
