@@ -360,8 +360,15 @@ static napi_value await_request(napi_env env, napi_callback_info info) {
   return tell_birth(env);
 }
 
+static napi_value request_within(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  mp_arguments(env, info, 1, arguments);
+  return mp_from_bool(env, born.job < 0 || mp_request_within(&born, mp_int(env, arguments[0])));
+}
+
 const mp_function mp_fork_server_functions[] = {
     {"serve", serve}, /* (connection, lifeline | -1, patience in ms | -1, most) -> whether this is a child */
+    {"requestWithin", request_within}, /* (milliseconds) -> whether awaitRequest will not block */
     {"awaitRequest", await_request}, /* () -> {control, lifeline, client, flags}, of a child */
     {NULL, NULL},
 };

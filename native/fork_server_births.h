@@ -37,6 +37,8 @@ bool mp_fork_spare(server *s, birth *b);
 member *mp_hand_to_spare(server *s, const request *r, const int *received);
 /* It has ended, or is to end, unused. */
 void mp_bury_spare(server *s);
+/* In a spare process: whether its request, or the server's end, comes within that time. */
+bool mp_request_within(birth *b, int milliseconds);
 /* In a spare process: waits for its request; ends the process when the server has ended. */
 void mp_await_request(birth *b);
 

@@ -159,6 +159,11 @@ void mp_bury_spare(server *s) {
   mp_remove_member(s, spare);
 }
 
+bool mp_request_within(birth *b, int milliseconds) {
+  struct pollfd job = {.fd = b->job, .events = POLLIN};
+  return poll(&job, 1, milliseconds) != 0;
+}
+
 void mp_await_request(birth *b) {
   request r;
   struct iovec part = {&r, sizeof(r)};

@@ -28,7 +28,7 @@ import {
 } from "../process/fork-server-start.ts";
 import { resolvingFile } from "../process/fork-server-preload.ts";
 import type { ServerOrders, ServerReady } from "../process/fork-server-protocol.ts";
-import { rehearse } from "../process/rehearsal.ts";
+import { rehearse, rehearseAgain } from "../process/rehearsal.ts";
 import { loadsModulesFirst } from "../process/fork-server-flags.ts";
 import { unsafePlatform, unsafeThreads } from "../process/fork-safety.ts";
 import { warmUps } from "../process/warm-modules.ts";
@@ -74,7 +74,7 @@ function serve([step, ...left]: readonly (() => unknown)[], patience = patienceM
       return;
     }
     if (step !== undefined) resumeMarking();
-    becomeChild(addon, settings.preload.length > 0);
+    becomeChild(addon, settings.preload.length > 0, () => rehearseAgain(addon));
   });
 }
 

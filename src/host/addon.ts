@@ -70,6 +70,8 @@ export interface Addon {
    * request; it ends here when its server ends.
    */
   awaitRequest(): ForkedDescriptors;
+  /** Whether that will not block; waits for it so long. */
+  requestWithin(milliseconds: number): boolean;
   /** What begins so in /dev/shm is cleared when `serve` ends because the family's root has ended. */
   nameFamily(prefix: string): void;
   /** From now on this thread, and what it starts, runs on these processors only. */

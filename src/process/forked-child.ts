@@ -16,15 +16,20 @@ import { adoptForkServer } from "./fork-servers.ts";
 import { currentIdentity } from "./identity.ts";
 import { applySurroundings } from "./surroundings.ts";
 
-export function becomeChild(addon: Addon, preloaded: boolean): void {
-  void liveAsChild(addon, preloaded, leaveServersPlace);
+/** One that is forked ahead and has nothing to do for so long tries out its life. A start in a loop takes less. Arbitrary. */
+const idleMs = 5;
+
+/** @param tryOut goes through the life of a child, and leaves no trace but that its memory is this process's own then */
+export function becomeChild(addon: Addon, preloaded: boolean, tryOut: () => Promise<void>): void {
+  void liveAsChild(addon, preloaded, leaveServersPlace, tryOut);
 }
 
 /** The part of it that `rehearsal.ts` goes through in the server: whatever it changes is put back there. */
 export function liveAsChild(
-  addon: Pick<Addon, "watchEmptyLoop" | "exitNow" | "awaitRequest">,
+  addon: Pick<Addon, "watchEmptyLoop" | "exitNow" | "awaitRequest" | "requestWithin">,
   preloaded: boolean,
   takePlace: () => void,
+  tryOut: () => Promise<void>,
 ): Promise<void> {
   // Node reads the pid once; /proc/self is who is asking.
   const pid = Number(readlinkSync("/proc/self"));
@@ -34,15 +39,18 @@ export function liveAsChild(
   leaveByExit(addon, (code) => channel?.send("exit", Uint8Array.of(code)));
   reseed({ preloaded });
   resetWireId();
-  // One that was forked ahead waits here; what it is to be is told from here on.
-  const { control, client } = addon.awaitRequest();
-  const born = performance.now();
-  process.uptime = () => (performance.now() - born) / 1000;
-  takePlace();
-  channel = new ControlEnd(control);
-  applySurroundings(channel.receive("surroundings"));
-  adoptForkServer(client);
-  return runChild(channel);
+  const live = (): Promise<void> => {
+    // One that was forked ahead waits here; what it is to be is told from here on.
+    const { control, client } = addon.awaitRequest();
+    const born = performance.now();
+    process.uptime = () => (performance.now() - born) / 1000;
+    takePlace();
+    channel = new ControlEnd(control);
+    applySurroundings(channel.receive("surroundings"));
+    adoptForkServer(client);
+    return runChild(channel);
+  };
+  return addon.requestWithin(idleMs) ? live() : tryOut().then(live);
 }
 
 /** The operating system says the fork server; for the program it is the process that started it, as with spawn. */

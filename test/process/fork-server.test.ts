@@ -1,12 +1,19 @@
 /** The fork server: preloading, nesting, many at once, its own death. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { rootCertificates } from "node:tls";
-import { getAllStartMethods, getContext, setForkserverPreload, type Target } from "#src/index.js";
+import {
+  currentProcess,
+  getAllStartMethods,
+  getContext,
+  parentProcess,
+  setForkserverPreload,
+  type Target,
+} from "#src/index.js";
 import { forkServersOf } from "../support/fork-servers.ts";
 import { childrenOf, leaveNothingBehind } from "../support/leaks.ts";
 import { gone, startProgram } from "../support/programs.ts";
@@ -256,6 +263,34 @@ test("the process that is forked ahead of a request", { skip }, async (t) => {
       process.umask(before);
       delete process.env["SET_AFTER_THE_FORK"];
     }
+  });
+
+  await t.test("idle, it tries out its life, of which nothing is left when its request comes", async () => {
+    const facts = (): unknown[] => [
+      ["beforeExit", "exit", "uncaughtExceptionMonitor"].map((event) => process.listenerCount(event)),
+      [process.exitCode, process.argv, process.title, currentProcess().daemon, parentProcess()!.pid],
+      Object.keys(process.env).sort(),
+      readdirSync("/proc/self/fd").length,
+    ];
+    const child = (): InstanceType<typeof context.Process> =>
+      new context.Process({ target: () => [process.pid, facts(), Math.random()] });
+    const [server] = forkServersOf(process.pid);
+    const numbers: unknown[] = [];
+    for (let round = 0; round < 2; round++) {
+      const spare = await spareOf(server!);
+      // In recvmsg(2) it waits for its request, in poll(2) it has not yet been idle for long: x64's numbers, and arm64's.
+      while (!/^(?:47|212) /.test(readFileSync(`/proc/${spare}/syscall`, "utf8"))) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      const both = [child(), child()]; // For the second there is none.
+      await Promise.all(both.map((each) => each.start()));
+      const [idle, fresh] = (await Promise.all(both.map((each) => each.result))) as [unknown[], unknown[]];
+      await Promise.all(both.map((each) => each.join()));
+      assert.equal(idle[0], spare);
+      assert.deepEqual(idle[1], fresh[1]);
+      numbers.push(idle[2], fresh[2]);
+    }
+    assert.equal(new Set(numbers).size, 4, String(numbers));
   });
 
   await t.test("is replaced when it is killed, by whatever signal, stopped or not, and nobody notices", async () => {
