@@ -1,7 +1,7 @@
 /** The curves as SVG files, by vega, without a browser. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { curves } from "./curves.js";
+import { curves } from "./curve-titles.js";
 
 const colours = ["#1b6ca8", "#d1495b", "#edae49", "#66a182", "#6f4e7c", "#8d99ae"];
 

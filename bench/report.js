@@ -1,5 +1,5 @@
 /** Results as a table for a terminal, and as docs/benchmarks.md. Pure. */
-import { curves } from "./curves.js";
+import { curves } from "./curve-titles.js";
 
 /** Three digits that say something. */
 export function amount(value) {
