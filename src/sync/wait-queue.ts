@@ -99,7 +99,9 @@ export function waitFor<T>(
     lookAgainSoon();
     const forget = signal && onAbort(signal, () => waiter.fail(signal.reason));
     if (timeoutMs !== undefined) cancelTimer = after(timeoutMs, () => waiter.fail(timedOut(what, timeoutMs)));
-    serve(place, false);
+    // Where others wait already, each for itself, others find the record; whoever has woken it has also rung.
+    if (place.each && place.waiters.size > 1) attemptFor(waiter, false);
+    else serve(place, false);
   });
 }
 
@@ -113,26 +115,27 @@ function serveWoken(): void {
   }
 }
 
-/** Makes the attempts of a place in the order of coming, until one fails. */
+/** Makes the attempts of a place in the order of coming, until one fails, unless each waits for itself. */
 function serve(place: Place, thorough: boolean): void {
   for (const waiter of place.waiters) {
-    let found: unknown;
-    try {
-      found = waiter.attempt(thorough);
-      if (found === undefined) {
-        arm(place);
-        found = waiter.attempt(thorough);
-      }
-    } catch (error) {
-      waiter.fail(error);
-      continue;
-    }
-    if (found === undefined) {
-      if (place.each) continue;
-      break;
-    }
-    waiter.succeed(found);
+    if (attemptFor(waiter, thorough)) continue;
+    arm(place);
+    if (!attemptFor(waiter, thorough) && !place.each) break;
   }
+}
+
+/** True when that wait is over. */
+function attemptFor(waiter: Waiter, thorough: boolean): boolean {
+  let found: unknown;
+  try {
+    found = waiter.attempt(thorough);
+  } catch (error) {
+    waiter.fail(error);
+    return true;
+  }
+  if (found === undefined) return false;
+  waiter.succeed(found);
+  return true;
 }
 
 function lookAgainSoon(): void {
