@@ -5,6 +5,8 @@
  * Guarantees: a stream holds no more than its buffer; whoever stops reading ends the work; nothing is given out twice.
  */
 import { deferred, type Deferred } from "../base/deferred.ts";
+import { Fifo } from "../base/fifo.ts";
+import { nextTurn, ready, turnIsDue } from "../base/turn.ts";
 import { InOrder } from "./in-order.ts";
 import type { Values } from "./packing.ts";
 
@@ -75,7 +77,7 @@ export class CollectingSink implements MapSink {
   }
 
   ended(): void {
-    this.#outcome.resolve(this.#values);
+    this.#outcome.resolve(ready(this.#values)); // Of no items, they are there at once.
   }
 
   quiet(): void {
@@ -123,7 +125,7 @@ export class StreamSink implements MapSink, AsyncIterableIterator<unknown, undef
   readonly mostAhead: number = 2;
   readonly #options: StreamOptions;
   readonly #order = new InOrder<Entry>();
-  readonly #ready: unknown[] = [];
+  readonly #ready = new Fifo<unknown>();
   readonly #waiters: Waiter[] = [];
   /** Items whose results have been taken, or skipped. */
   #taken = 0;
@@ -183,7 +185,7 @@ export class StreamSink implements MapSink, AsyncIterableIterator<unknown, undef
   failed(index: number | undefined, error: unknown): void {
     // What is here and due is given out first; what would only become due later is not waited for.
     this.#end ??= { error, failed: true };
-    if (index === undefined) this.#ready.length = 0;
+    if (index === undefined) this.#ready.clear();
     this.#deliver();
   }
 
@@ -203,11 +205,11 @@ export class StreamSink implements MapSink, AsyncIterableIterator<unknown, undef
   #deliver(): void {
     this.#pull();
     const before = this.#taken;
-    while (this.#waiters.length > 0 && this.#ready.length > 0) {
+    while (this.#waiters.length > 0 && this.#ready.size > 0) {
       this.#taken++;
       this.#waiters.shift()!.resolve({ done: false, value: this.#ready.shift() });
     }
-    if (this.#end !== undefined && this.#ready.length === 0) {
+    if (this.#end !== undefined && this.#ready.size === 0) {
       for (const waiter of this.#waiters.splice(0)) this.#settleAtEnd(waiter);
     }
     if (this.#taken > before) this.#options.onRoom();
@@ -225,13 +227,14 @@ export class StreamSink implements MapSink, AsyncIterableIterator<unknown, undef
   next(): Promise<IteratorResult<unknown, undefined>> {
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject });
-      this.#deliver();
+      if (turnIsDue()) void nextTurn().then(() => this.#deliver());
+      else this.#deliver();
       if (this.#waiters.length > 0) this.#options.onRoom(); // Somebody waits now: that keeps the program alive.
     });
   }
 
   return(): Promise<IteratorResult<unknown, undefined>> {
-    this.#ready.length = 0;
+    this.#ready.clear();
     this.#end = { failed: false };
     this.#options.onReturn();
     this.#deliver();

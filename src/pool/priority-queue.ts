@@ -4,49 +4,14 @@
  * Runs in: the parent.
  * Guarantees: `push` and `shift` cost the same however many wait.
  */
+import { Fifo } from "../base/fifo.ts";
 
-/** An array whose front moves: what was taken is dropped in one step once it is most of the array. */
-class Lane<T> {
+class Lane<T> extends Fifo<T> {
   readonly priority: number;
-  #items: (T | undefined)[] = [];
-  #head = 0;
 
   constructor(priority: number) {
+    super();
     this.priority = priority;
-  }
-
-  get size(): number {
-    return this.#items.length - this.#head;
-  }
-
-  push(item: T): void {
-    this.#items.push(item);
-  }
-
-  unshift(item: T): void {
-    if (this.#head > 0) this.#items[--this.#head] = item;
-    else this.#items.unshift(item);
-  }
-
-  peek(): T {
-    return this.#items[this.#head] as T;
-  }
-
-  shift(): T {
-    const item = this.#items[this.#head] as T;
-    this.#items[this.#head++] = undefined;
-    if (this.#head === this.#items.length) {
-      this.#items = [];
-      this.#head = 0;
-    } else if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
-    }
-    return item;
-  }
-
-  *[Symbol.iterator](): Generator<T> {
-    for (let at = this.#head; at < this.#items.length; at++) yield this.#items[at] as T;
   }
 }
 

@@ -8,6 +8,7 @@ import {
   JoinableQueue,
   Lock,
   Pipe,
+  Pool,
   Process,
   Queue,
   RLock,
@@ -22,6 +23,7 @@ import { leaveNothingBehind } from "../support/leaks.ts";
 leaveNothingBehind();
 
 const process = new Process({ target: () => {} });
+const pool = new Pool(1);
 let here: Connection;
 let there: Connection;
 before(async () => {
@@ -30,9 +32,11 @@ before(async () => {
   [here, there] = Pipe();
   await here.send("always there");
 });
-after(() => {
+after(async () => {
   here.close();
   there.close();
+  pool.close();
+  await pool.join();
 });
 
 const lock = new Lock();
@@ -62,6 +66,7 @@ const ready: Record<string, () => Promise<unknown>> = {
   "Connection.poll": () => there.poll({ timeoutMs: 1000 }),
   "wait()": () => wait([there]),
   "Process.join": () => process.join(),
+  "Pool.map, of nothing": () => pool.map((n: number) => n, []),
 };
 
 for (const [name, call] of Object.entries(ready)) {
@@ -73,3 +78,16 @@ for (const [name, call] of Object.entries(ready)) {
     assert.ok(fired);
   });
 }
+
+test("Pool.imap, of results that have come", async () => {
+  const count = 200_000;
+  let fired = false;
+  let read = 0;
+  const items = Array.from({ length: count }, (_, n) => n);
+  for await (const n of pool.imap((item: number) => item, items, { buffer: count, chunkSize: count })) {
+    assert.equal(n, read++);
+    if (read === 1) setTimeout(() => (fired = true), 1);
+    if (fired) break;
+  }
+  assert.ok(read < count, "no timer had its turn until all were read");
+});
