@@ -174,14 +174,26 @@ function enter(): number {
   words[entry + field.ownerPid] = ownerPid();
   Atomics.store(words, entry + field.state, alive);
   own = idOfIndex(index);
-  if (!leaving) process.once("exit", leave);
-  leaving = true;
+  if (!isListening) process.once("exit", endAndLeave);
+  isListening = true;
   for (const done of entries) done();
   return own;
 }
 
-let leaving = false;
+/** What others may see of its end, and complain of, they are not to live to see. */
+function endAndLeave(): void {
+  endDependants();
+  leave();
+}
+
+let isListening = false;
+let endDependants = (): void => {};
 let ownerPid = (): number => process.ppid;
+
+/** Whom this process has started, and takes with it, is known to a higher floor. */
+export function setDependants(end: () => void): void {
+  endDependants = end;
+}
 
 /** Who started this process is known to a higher floor. */
 export function setOwnerPid(read: () => number): void {

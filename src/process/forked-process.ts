@@ -49,7 +49,7 @@ export function launchedByFork(addon: Addon, forked: Forked, ends: OurEnds): Lau
       for (const stream of [ends.stdout, ends.stderr]) if (stream?.readable === true) stream.resume();
     });
     closeSync(pidfd);
-    if (ends.lifeline !== undefined) closeSync(ends.lifeline);
+    ends.closeLifeline();
     return status;
   })();
   return {

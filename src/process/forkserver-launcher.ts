@@ -12,6 +12,7 @@ import { MultiprocessingError } from "../base/errors.ts";
 import { addonOrUndefined, requireAddon, whyNoAddon, type Addon } from "../host/addon.ts";
 import { isMainThread } from "../host/main-thread.ts";
 import { owe } from "../sync/debts.ts";
+import { endsWithThisOne } from "./dependants.ts";
 import { openControl } from "./first-words.ts";
 import { ForkServerEnded, type Forked, type ForkRequest } from "./fork-server.ts";
 import { loaderOption } from "./fork-server-flags.ts";
@@ -177,8 +178,8 @@ function perhapsRun(): MultiprocessingError {
 /** What this side keeps of a child's channels. */
 export interface OurEnds {
   readonly control: Socket;
-  /** The write end of the pipe with whose closing the kernel kills the child; undefined when it is detached. */
-  readonly lifeline: number | undefined;
+  /** The write end of the pipe with whose closing the kernel kills the child: nothing when it is detached. */
+  closeLifeline(): void;
   readonly stdin: Socket | null;
   readonly stdout: Socket | null;
   readonly stderr: Socket | null;
@@ -217,23 +218,25 @@ function openEnds(addon: Addon, { stdio, detached }: LaunchRequest, words: reado
       else theirs.push({ descriptor: openSync("/dev/null", descriptor === 0 ? "r" : "w"), lent: false });
       return undefined;
     });
-    let lifeline: number | undefined;
+    let closeLifeline = (): void => {};
     if (!detached) {
       const [read, write] = addon.pipe();
-      lifeline = own([write, read]);
+      const lifeline = own([write, read]);
+      const forget = endsWithThisOne(() => close(lifeline));
+      closeLifeline = (): void => {
+        forget();
+        close(lifeline);
+      };
     }
     const [stdin, stdout, stderr] = streams;
     const socket = (fd: number | undefined, readable: boolean, writable: boolean): Socket | null =>
       fd === undefined ? null : new (process.getBuiltinModule("node:net").Socket)({ fd, readable, writable });
-    const closeLifeline = (): void => {
-      if (lifeline !== undefined) close(lifeline);
-    };
     return {
       control,
       theirs,
       keep: () => ({
         control: socket(control, true, true)!,
-        lifeline,
+        closeLifeline,
         stdin: socket(stdin, false, true),
         stdout: socket(stdout, true, false),
         stderr: socket(stderr, true, false),

@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import { MultiprocessingError } from "../base/errors.ts";
 import { addonOrUndefined } from "../host/addon.ts";
 import { familyDescriptor } from "../memory/family.ts";
+import { endsWithThisOne } from "./dependants.ts";
 import { inheritedExecArgv, withoutInspector } from "./exec-arguments.ts";
 import { exitStatus, type ExitStatus } from "./exit-status.ts";
 import { openControl } from "./first-words.ts";
@@ -65,6 +66,11 @@ function launch(request: LaunchRequest, words: readonly Uint8Array[], then: Laun
     return;
   }
   child.on("error", ignoreFailedKill);
+  if (!detached)
+    child.once(
+      "exit",
+      endsWithThisOne(() => child.kill("SIGKILL")),
+    );
   then.launched(launched(child, controlOf(child, ends?.[0], words)));
 }
 

@@ -52,6 +52,13 @@ forEachStartMethod((_context, method) => {
     });
   }
 
+  for (const how of ["exit", "return", "while starting"]) {
+    test(`the main process ends (${how}): whoever waits for it at a pipe has nothing to say of that`, async () => {
+      const { code, stdout, stderr } = await startProgram("leaves-listeners", [method, how]).ended;
+      assert.deepEqual([code, stdout, stderr], [0, "", ""]);
+    });
+  }
+
   test("the main process returns: daemons do not keep it, and end with it", async () => {
     const { program, pids } = await started(method, "busy", "2", "return-daemons");
     assert.deepEqual([(await program.ended).code, program.stderr], [0, ""]);
