@@ -14,6 +14,7 @@
  * Leaves to others: workers' lives (`crew.ts`), who gets what (`dispatcher.ts`), one worker's work (`worker.ts`), a map's
  * items (`map-job.ts`), what workers say (`answers.ts`).
  */
+import { onAbort } from "../base/abort.ts";
 import { within } from "../base/deadline.ts";
 import { CancelledError, ClosedError, invalidState, TimeoutError } from "../base/errors.ts";
 import type { WaitOptions } from "../base/options.ts";
@@ -118,11 +119,7 @@ export class Engine implements CrewOwner, JobOwner, AnswersOwner, DispatcherOwne
       const task = new Task<unknown>(call);
       call.task = task;
       call.onCancel = this.#cancelCall;
-      if (signal !== undefined) {
-        const onAbort = (): void => this.#cancelCall(signal.reason, call);
-        signal.addEventListener("abort", onAbort, { once: true });
-        call.cleanup = () => signal.removeEventListener("abort", onAbort);
-      }
+      if (signal !== undefined) call.cleanup = onAbort(signal, () => this.#cancelCall(signal.reason, call));
       this.#open++;
       this.#keepAlive.set(true);
       this.tally.queued(id, fn.name);
@@ -145,11 +142,7 @@ export class Engine implements CrewOwner, JobOwner, AnswersOwner, DispatcherOwne
     const job = new MapJob(this, settings, sink);
     prepare(job);
     this.#jobs.add(job);
-    if (signal !== undefined) {
-      const onAbort = (): void => job.abort(signal.reason);
-      signal.addEventListener("abort", onAbort, { once: true });
-      job.cleanup = () => signal.removeEventListener("abort", onAbort);
-    }
+    if (signal !== undefined) job.cleanup = onAbort(signal, () => job.abort(signal.reason));
     job.begin(
       inputOf(
         items,

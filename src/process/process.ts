@@ -146,7 +146,6 @@ export class Process<F extends Target = Target> implements AsyncDisposable, Curr
       await state.supervision!.ended;
       return true;
     })();
-    ended.catch(() => {}); // A start that fails after the wait was given up is told by start() itself.
     try {
       return await within(ended, limits, () => false);
     } finally {

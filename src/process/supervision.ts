@@ -5,6 +5,7 @@
  * Guarantees: the outcome is settled exactly once, and before `ended`; a process that is past its limit is ended, by
  * force if need be; nothing (timer, listener, socket) stays behind.
  */
+import { onAbort } from "../base/abort.ts";
 import { finished } from "../base/crossing.ts";
 import { after } from "../base/deadline.ts";
 import { deferred, type Deferred } from "../base/deferred.ts";
@@ -174,10 +175,9 @@ export class Supervision {
       this.#cleanups.push(cancel);
     }
     if (signal !== undefined) {
-      const onAbort = (): void => this.#condemn(signal.reason);
-      signal.addEventListener("abort", onAbort, { once: true });
-      this.#cleanups.push(() => signal.removeEventListener("abort", onAbort));
-      if (signal.aborted) onAbort();
+      const aborted = (): void => this.#condemn(signal.reason);
+      this.#cleanups.push(onAbort(signal, aborted));
+      if (signal.aborted) aborted();
     }
   }
 

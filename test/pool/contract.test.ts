@@ -1,6 +1,7 @@
 /** What a pool does when nothing goes wrong: the contract, by each start method. */
 import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { getEventListeners } from "node:events";
 import { rmSync } from "node:fs";
 import { test } from "node:test";
 import { ClosedError, currentTask, Pool, TimeoutError, type WorkerEvent } from "#src/index.js";
@@ -262,6 +263,17 @@ forEachStartMethod((_context, method) => {
     withPool(1, { maxMemoryPerChildBytes: 1 }, async (pool) => {
       const signal = AbortSignal.timeout(20_000);
       for (let n = 0; n < 3; n++) assert.equal(await pool.submit((x: number) => x, [n], { signal }), n);
+    }));
+
+  test("tasks and maps that share a signal have one listener on it, and none when they are done", () =>
+    withPool(1, {}, async (pool) => {
+      const { signal } = new AbortController();
+      const same = (n: number): number => n;
+      const tasks = Array.from({ length: 20 }, (_, n) => pool.submit(same, [n], { signal }));
+      const map = pool.map(same, [20], { signal });
+      assert.equal(getEventListeners(signal, "abort").length, 1);
+      await Promise.all([...tasks, map]);
+      assert.equal(getEventListeners(signal, "abort").length, 0);
     }));
 
   test("resize() changes the number of workers; idle ones end after idleTimeoutMs and come back when needed", async () => {
