@@ -36,7 +36,10 @@ export async function within<T>(work: Promise<T>, limits: WaitOptions, onTimeout
   const { timeoutMs, signal } = limits;
   work.catch(() => {}); // Told to the caller below: nobody else is to hear of it meanwhile, or once the wait is given up.
   signal?.throwIfAborted();
-  if (turnIsDue()) await nextTurn();
+  if (turnIsDue()) {
+    await nextTurn();
+    signal?.throwIfAborted();
+  }
   if (timeoutMs === undefined && signal === undefined) return work;
   return new Promise<T>((resolve, reject) => {
     let cancelTimer = (): void => {};

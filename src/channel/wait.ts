@@ -34,7 +34,10 @@ export async function wait<T extends object>(objects: Iterable<T>, options?: Wai
       );
     }
   }
-  if (turnIsDue()) await nextTurn();
+  if (turnIsDue()) {
+    await nextTurn();
+    signal?.throwIfAborted();
+  }
   const readyOnes = (): T[] => all.filter((object) => (object as unknown as Waitable)[waitable].isReady());
   const found = readyOnes();
   // Of nothing, nothing will ever be ready.

@@ -18,6 +18,8 @@ import {
   wait,
   type Connection,
 } from "#src/index.js";
+import { turnIsDue } from "#src/base/turn.js";
+import type { WaitOptions } from "#src/base/options.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
 
 leaveNothingBehind();
@@ -90,4 +92,47 @@ test("Pool.imap, of results that have come", async () => {
     if (fired) break;
   }
   assert.ok(read < count, "no timer had its turn until all were read");
+});
+
+/** None of these is ever there; the limit ends the test should an abort be missed. */
+const never: Record<string, (limits: WaitOptions) => Promise<unknown>> = {
+  "Lock.acquire": (limits) => heldLock.acquire(limits),
+  "Semaphore.acquire": (limits) => noPermit.acquire(limits),
+  "Event.wait": (limits) => unset.wait(limits),
+  "Barrier.wait": (limits) => ofTwo.wait(limits),
+  "Queue.get": (limits) => empty.get(limits),
+  "JoinableQueue.join": (limits) => unfinished.join(limits),
+  "Connection.recv": (limits) => here.recv(limits),
+  "Connection.poll": (limits) => here.poll(limits),
+  "wait()": (limits) => wait([here], limits),
+  "Pool.join": (limits) => pool.join(limits),
+};
+const heldLock = new Lock();
+const noPermit = new Semaphore(0);
+const unset = new Event();
+const ofTwo = new Barrier(2);
+const empty = new Queue<number>();
+const unfinished = new JoinableQueue<number>();
+
+test("an abort that comes while a wait gives others their turn ends the wait", async (t) => {
+  await heldLock.acquire();
+  await unfinished.put(1);
+  const endless = pool.submit(() => new Promise<never>(() => {}));
+  pool.close();
+  for (const [name, call] of Object.entries(never)) {
+    await t.test(name, async () => {
+      turnIsDue();
+      const until = performance.now() + 20;
+      while (performance.now() < until);
+      assert.ok(turnIsDue());
+      const stop = new AbortController();
+      const waiting = call({ signal: stop.signal, timeoutMs: 5000 });
+      const reason = new Error("enough");
+      stop.abort(reason);
+      await assert.rejects(waiting, reason);
+    });
+  }
+  heldLock.release();
+  endless.cancel();
+  await assert.rejects(endless);
 });
