@@ -24,11 +24,17 @@ export function ownMark(): ProcessMark {
   return own;
 }
 
-/** False once the process has ended, reaped or not. */
+/**
+ * False once the process has ended, reaped or not.
+ *
+ * Its first thread may have ended when others have not: then its descriptors are still open, and those that end with it
+ * have not heard of it. A pidfd sees it likewise.
+ */
 export function isRunning({ pid, startTime }: ProcessMark): boolean {
   if (startTime !== undefined) {
     const stat = readStat(pid);
-    return stat !== undefined && stat.startTime === startTime && stat.state !== "Z" && stat.state !== "X";
+    if (stat === undefined || stat.startTime !== startTime) return false;
+    return (stat.state !== "Z" && stat.state !== "X") || stat.threads > 1;
   }
   try {
     process.kill(pid, 0);
@@ -38,12 +44,19 @@ export function isRunning({ pid, startTime }: ProcessMark): boolean {
   }
 }
 
+interface Stat {
+  readonly state: string;
+  /** One that has ended is one of them until it is reaped. */
+  readonly threads: number;
+  readonly startTime: number;
+}
+
 /** proc(5): the second field, the command, may hold spaces and parentheses; the fields are counted from its end. */
-function readStat(pid: number): { readonly state: string; readonly startTime: number } | undefined {
+function readStat(pid: number): Stat | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "latin1");
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return { state: fields[0]!, startTime: Number(fields[19]) };
+    return { state: fields[0]!, threads: Number(fields[17]), startTime: Number(fields[19]) };
   } catch {
     return undefined; // No such process, or no /proc.
   }

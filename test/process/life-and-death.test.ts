@@ -52,10 +52,10 @@ forEachStartMethod((_context, method) => {
     });
   }
 
-  for (const how of ["exit", "return", "while starting"]) {
+  for (const how of ["exit", "return", "while starting", "SIGINT", "SIGKILL"]) {
     test(`the main process ends (${how}): whoever waits for it at a pipe has nothing to say of that`, async () => {
-      const { code, stdout, stderr } = await startProgram("leaves-listeners", [method, how]).ended;
-      assert.deepEqual([code, stdout, stderr], [0, "", ""]);
+      const { code, signal, stdout, stderr } = await startProgram("leaves-listeners", [method, how]).ended;
+      assert.deepEqual([signal ?? code, stdout, stderr], [how.startsWith("SIG") ? how : 0, "", ""]);
     });
   }
 

@@ -31,4 +31,5 @@ for (const end of kept.slice()) await end.recv();
 const starting = [0, 1, 2, 3].map(() => listener((end) => end.recv()));
 const all = Promise.all(starting.map((each) => each.start()));
 if (how !== "while starting") await all;
-if (how !== "return") process.exit(kept.length === 6 ? 0 : 1);
+if (how!.startsWith("SIG")) process.kill(process.pid, how);
+else if (how !== "return") process.exit(kept.length === 6 ? 0 : 1);
