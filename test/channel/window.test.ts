@@ -48,6 +48,12 @@ class Memory {
     this.#range = hold(sizeBytes);
     this.#sizeBytes = sizeBytes;
     this.#softBytes = soft;
+    // As after 2,147,483,645 messages: a few more, and the counts and the sums of charges go over their edge. Odd, so that
+    // the second copy of each side's state holds.
+    const [writer, reader, secondCopy] = [0, 16, 6];
+    const words = this.#words;
+    words[writer] = words[reader] = 2 ** 31 - 3;
+    words[writer + secondCopy + 3] = words[reader + secondCopy + 1] = 2 ** 31 - 2; // charged
   }
 
   window(): Window {
