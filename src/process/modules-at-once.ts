@@ -12,22 +12,37 @@ const readsInThreads = Number.parseInt(process.versions.node, 10) < 22;
 /** @param work imports modules; what it reads otherwise is read as ever */
 export async function readModulesAtOnce<T>(work: () => Promise<T>): Promise<T> {
   if (!readsInThreads) return work();
+  const original = Object.getOwnPropertyDescriptor(promises, "readFile")!;
   const { readFile } = promises;
-  // As Node's loader calls it, which looks it up each time: with a URL, and nothing else.
+  // As Node's loader calls it: with a URL, and nothing else.
   const atOnce = async (...call: readonly unknown[]): Promise<unknown> => {
     const [file] = call;
     if (call.length === 1 && file instanceof URL && isPlain(file)) return readFileSync(file);
     return Reflect.apply(readFile, promises, call);
   };
-  promises.readFile = atOnce as typeof readFile;
+  // The loader looks it up each time; whoever else does meanwhile, and keeps it, gets what is always there.
+  const get = (): unknown => (isAskedByLoader() ? atOnce : readFile);
+  const set = (value: unknown): void => {
+    Object.defineProperty(promises, "readFile", { ...original, value });
+  };
+  Object.defineProperty(promises, "readFile", { configurable: true, enumerable: true, get, set });
   try {
     return await work();
   } finally {
-    if (promises.readFile === atOnce) promises.readFile = readFile;
+    if (Object.getOwnPropertyDescriptor(promises, "readFile")?.get === get) set(readFile);
   }
 }
 
 /** Others may keep a reader waiting. */
 function isPlain(file: URL): boolean {
   return file.protocol === "file:" && statSync(file, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+/** Whether the function that called our caller is Node's loader. */
+function isAskedByLoader(): boolean {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 3;
+  const { stack } = new Error() as { readonly stack: unknown }; // A text, unless the user's prepareStackTrace makes it.
+  Error.stackTraceLimit = stackTraceLimit;
+  return typeof stack === "string" && stack.includes("(node:internal/modules/esm/load:");
 }

@@ -2,6 +2,7 @@
 import { promises, readdirSync, statSync } from "node:fs";
 
 const itself = new URL(import.meta.url);
+const { readFile } = promises;
 /** libuv's threads are there from the first asynchronous read on. */
 const threads = readdirSync("/proc/self/task").length;
 const bytes = await promises.readFile(itself);
@@ -10,5 +11,5 @@ const missing = await promises.readFile(new URL("no-such-file", itself)).catch((
 
 export function whatWasRead(): unknown[] {
   const same = Buffer.isBuffer(bytes) && bytes.toString() === text && bytes.length === statSync(itself).size;
-  return [threads, same, missing, promises.readFile.name];
+  return [threads, same, missing, readFile === promises.readFile, readFile.name];
 }

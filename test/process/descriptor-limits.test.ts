@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { getAllStartMethods, getContext } from "#src/index.js";
-import { forkServersOf } from "../support/fork-servers.ts";
+import { forkServersOf, spareOf } from "../support/fork-servers.ts";
 import { childrenOf, leaveNothingBehind } from "../support/leaks.ts";
 import { forEachStartMethod } from "../support/methods.ts";
 import { Program } from "../support/programs.ts";
@@ -22,11 +22,6 @@ function limitDescriptors(pid: number, soft: number): void {
 const programFile = (name: string): string => join(projectRoot, "build", "test", "programs", `${name}.js`);
 const piped: SpawnOptions = { stdio: ["ignore", "pipe", "pipe"] };
 const openIn = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
-
-/** Resolves when the server has nothing but a process forked ahead of the next request. */
-async function spareProcess(server: number): Promise<void> {
-  while (childrenOf(server).length !== 1) await new Promise((resolve) => setImmediate(resolve));
-}
 
 function withoutCoverage(): NodeJS.ProcessEnv {
   const { NODE_V8_COVERAGE: _, ...env } = process.env;
@@ -70,7 +65,7 @@ test("the server out of descriptors", { skip }, async (t) => {
     { timeout: 60_000 },
     async () => {
       const [server] = forkServersOf(process.pid);
-      await spareProcess(server!);
+      await spareOf(server!);
       const before = openIn(server!);
       let refusals = 0;
       // A request needs 5 descriptors that come with it, 2 for the child's connection, 2 for watching it, 1 to be epoll's.
@@ -90,7 +85,7 @@ test("the server out of descriptors", { skip }, async (t) => {
         const renewed = new Forked({ target: () => {} });
         await renewed.start();
         await renewed.join();
-        await spareProcess(server!);
+        await spareOf(server!);
         while (openIn(server!) !== before) await new Promise((resolve) => setImmediate(resolve));
         limitDescriptors(server!, before + room);
         let refused = false;
@@ -115,7 +110,7 @@ test("the server out of descriptors", { skip }, async (t) => {
       const last = new Forked({ target: () => {} });
       await last.start();
       await last.join();
-      await spareProcess(server!);
+      await spareOf(server!);
       while (openIn(server!) !== before) await new Promise((resolve) => setImmediate(resolve));
     },
   );
@@ -149,15 +144,14 @@ test("the server out of descriptors", { skip }, async (t) => {
 
   await t.test("a spare process that has lost its room for a request is not given one", async () => {
     const [server] = forkServersOf(process.pid);
-    await spareProcess(server!);
-    const spare = Number(childrenOf(server!)[0]);
+    const spare = await spareOf(server!);
     limitDescriptors(spare, 4);
     const child = new Forked({ target: () => process.pid });
     await child.start();
     assert.notEqual(await child.result, spare);
     await child.join();
     assert.equal(child.exitCode, 0);
-    await spareProcess(server!);
+    await spareOf(server!);
   });
 
   await t.test("an answer for which too many descriptors are in flight waits, without spinning", async () => {

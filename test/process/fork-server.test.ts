@@ -14,8 +14,8 @@ import {
   setForkserverPreload,
   type Target,
 } from "#src/index.js";
-import { forkServersOf } from "../support/fork-servers.ts";
-import { childrenOf, leaveNothingBehind } from "../support/leaks.ts";
+import { forkServersOf, spareOf } from "../support/fork-servers.ts";
+import { leaveNothingBehind } from "../support/leaks.ts";
 import { gone, startProgram } from "../support/programs.ts";
 import { projectRoot } from "../support/project.ts";
 
@@ -228,17 +228,8 @@ test("the thread that reads certificates for node:tls ends before it is counted"
 
 test("the process that is forked ahead of a request", { skip }, async (t) => {
   leaveNothingBehind();
-  const spareOf = async (server: number): Promise<number> => {
-    let children = childrenOf(server);
-    while (children.length !== 1) {
-      await new Promise((resolve) => setImmediate(resolve));
-      children = childrenOf(server);
-    }
-    return Number(children[0]);
-  };
 
   await t.test("takes the next request on, with what its owner has then", async () => {
-    await allBroughtIn();
     const [server] = forkServersOf(process.pid);
     const spare = await spareOf(server!);
     process.env["SET_AFTER_THE_FORK"] = "yes";
@@ -278,10 +269,6 @@ test("the process that is forked ahead of a request", { skip }, async (t) => {
     const numbers: unknown[] = [];
     for (let round = 0; round < 2; round++) {
       const spare = await spareOf(server!);
-      // In recvmsg(2) it waits for its request, in poll(2) it has not yet been idle for long: x64's numbers, and arm64's.
-      while (!/^(?:47|212) /.test(readFileSync(`/proc/${spare}/syscall`, "utf8"))) {
-        await new Promise((resolve) => setImmediate(resolve));
-      }
       const both = [child(), child()]; // For the second there is none.
       await Promise.all(both.map((each) => each.start()));
       const [idle, fresh] = (await Promise.all(both.map((each) => each.result))) as [unknown[], unknown[]];
@@ -306,7 +293,6 @@ test("the process that is forked ahead of a request", { skip }, async (t) => {
 
   for (const state of ["waiting", "stopped"]) {
     await t.test(`ends with its server, ${state}`, async () => {
-      await allBroughtIn();
       const [server] = forkServersOf(process.pid);
       const spare = await spareOf(server!);
       if (state === "stopped") process.kill(spare, "SIGSTOP");
