@@ -38,7 +38,7 @@ export async function rehearse(addon: Addon): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     ((await decode(closure)) as () => number)();
     // Most children have the server's environment, some another; the last round leaves it as it was.
-    await liveOnce(addon, round % 2 === 1 ? own : { ...own, NODE_MULTIPROCESSING_REHEARSAL: "1" });
+    await liveOnce(addon, partOfOwner(round % 2 === 1 ? own : { ...own, NODE_MULTIPROCESSING_REHEARSAL: "1" }));
   }
   reportError(new Error("rehearsal"), { home: "" });
 }
@@ -48,12 +48,20 @@ export async function rehearse(addon: Addon): Promise<void> {
  * Where coverage is taken it would count.
  */
 export async function rehearseAgain(addon: Addon): Promise<void> {
-  if (process.env["NODE_V8_COVERAGE"] === undefined) await liveOnce(addon, { ...process.env });
+  if (process.env["NODE_V8_COVERAGE"] === undefined) await liveOnce(addon, ownersPart!);
 }
 
-async function liveOnce(addon: Addon, env: NodeJS.ProcessEnv): Promise<void> {
-  const [near, far] = addon.socketPair("stream");
-  const ours = new ControlEnd(near);
+/** What an owner says to its child. */
+interface OwnersPart {
+  readonly surroundings: Uint8Array;
+  readonly preparation: Uint8Array;
+  readonly job: Uint8Array;
+}
+
+/** Made in the server for whoever rehearses again: what makes it would be a third of the memory that this takes. */
+let ownersPart: OwnersPart | undefined;
+
+function partOfOwner(env: NodeJS.ProcessEnv): OwnersPart {
   const request = {
     name: "",
     detached: false,
@@ -62,9 +70,19 @@ async function liveOnce(addon: Addon, env: NodeJS.ProcessEnv): Promise<void> {
     cwd: undefined,
     execArgv: undefined,
   } as const;
-  ours.send("surroundings", surroundings(request));
-  ours.send("preparation", prepare({ name: "rehearsal", path: [1], daemon: false }));
-  ours.send("job", encode(new Job(new Process({ target: Math.max, args: [1, 2], kwargs: sample as never }))).bytes);
+  return (ownersPart = {
+    surroundings: surroundings(request),
+    preparation: prepare({ name: "rehearsal", path: [1], daemon: false }),
+    job: encode(new Job(new Process({ target: Math.max, args: [1, 2], kwargs: sample as never }))).bytes,
+  });
+}
+
+async function liveOnce(addon: Addon, part: OwnersPart): Promise<void> {
+  const [near, far] = addon.socketPair("stream");
+  const ours = new ControlEnd(near);
+  ours.send("surroundings", part.surroundings);
+  ours.send("preparation", part.preparation);
+  ours.send("job", part.job);
   const restore = keepProcess();
   const ended = new Error("the end of the rehearsal");
   let onEmpty = (): void => {};
