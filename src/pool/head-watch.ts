@@ -3,7 +3,8 @@
  *
  * Runs in: the parent.
  * Guarantees: a limit runs from when the task begins in the worker, whenever it was handed over and whenever the pool
- * hears of it; a worker is not killed for a task that it has ended in time.
+ * hears of it; a worker is not killed for a task that it has ended in time; one that is to end does end, also where the
+ * worker is at it while the pool has not yet heard that those before it are done.
  * Leaves to others: what becomes of the task (`answers.ts`).
  */
 import { after } from "../base/deadline.ts";
@@ -16,10 +17,15 @@ import { machineMs, type Noted, type TaskNote } from "./task-note.ts";
  */
 const mostUnbegunMs = 10_000;
 
+/** With a grace of 0, between two looks at whether the worker has come to what is to end. Milliseconds; arbitrary. */
+const leastAgainMs = 20;
+
 export interface Watched {
   readonly cancelGraceMs: number;
   /** Undefined: the worker tells when a task with a limit begins. */
   readonly note: TaskNote | undefined;
+  /** What it has been given, and has not answered as far as is known. */
+  has(work: Work): boolean;
   /** Something else is at the head of what the worker has. */
   started(work: Work): void;
   /** The task at work is past its limit, or was never begun. */
@@ -67,6 +73,27 @@ export class HeadWatch {
     if (limitMs !== undefined) this.#arm(this.#watch, limitMs);
   }
 
+  /**
+   * That work is to end, and is not at the head: the worker, which tells a millisecond's answers together, may be at it
+   * all the same, and then tells nothing more.
+   */
+  endBehindHead(work: Work): void {
+    const { cancelGraceMs } = this.#worker;
+    const look = (): void => {
+      if (!this.#worker.has(work)) return;
+      if (this.#mayBeAt(work)) this.#worker.kill();
+      else again(Math.max(cancelGraceMs, leastAgainMs));
+    };
+    const again = (delayMs: number): void => void after(delayMs, () => void setImmediate(look), { ref: false });
+    again(cancelGraceMs);
+  }
+
+  /** Where it cannot be seen, those that were handed over together may all be what it is at. */
+  #mayBeAt(work: Work): boolean {
+    const { note } = this.#worker;
+    return note === undefined ? work.isTaken : isOf(work, note.taskId);
+  }
+
   stop(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = this.#watch = undefined;
@@ -84,7 +111,7 @@ export class HeadWatch {
 
   #endDoomed(watch: Watch): void {
     const running = this.#worker.note?.taskId ?? 0;
-    // What it runs after this one is not to pay: that it has ended this one is on its way.
+    // What it runs after this one is not to pay: that it has ended this one is told with what comes of that.
     if (running !== 0 && !isOf(watch.work, running)) this.#arm(watch, this.#worker.cancelGraceMs);
     else this.#worker.kill();
   }
@@ -117,7 +144,9 @@ function isAt({ taskId, isPreparing }: Noted, work: Work, at: number): boolean {
   return !isPreparing && taskId === ((firstIdOf(work) + at) | 0);
 }
 
+/** @param taskId modulo 2^32; 0: none */
 function isOf(work: Work, taskId: number): boolean {
+  if (taskId === 0) return false;
   const offset = (taskId - firstIdOf(work)) | 0;
   return offset >= 0 && offset < (work.kind === "call" ? 1 : work.items.length);
 }

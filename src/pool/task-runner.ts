@@ -32,14 +32,19 @@ const briefMs = 0.02;
 /** What came in one message; its bytes are needed until all of it is done. */
 interface Delivery {
   left: number;
-  /** The pool knows that it is at it. */
-  isTold: boolean;
   done: () => void;
 }
 
+/** What was handed over together: calls, or a chunk. */
+interface Batch {
+  readonly delivery: Delivery;
+  /** The pool knows that it is at it. */
+  isTold: boolean;
+}
+
 type Unit =
-  | { readonly kind: "call"; readonly call: CallMessage; readonly delivery: Delivery }
-  | { readonly kind: "chunk"; readonly chunk: ChunkMessage; readonly delivery: Delivery; cancelled: boolean };
+  | { readonly kind: "call"; readonly call: CallMessage; readonly batch: Batch }
+  | { readonly kind: "chunk"; readonly chunk: ChunkMessage; readonly batch: Batch; cancelled: boolean };
 
 /** A larger message lies in memory of its own, and stays there until it is done with. */
 const largestCopied = 262_144;
@@ -56,7 +61,7 @@ export class TaskRunner implements WorkerSide {
   readonly #queue: Unit[] = [];
   readonly #noteIsSeen: boolean;
   readonly #fetch: typeof fetchLarge;
-  #delivery: Delivery = { left: 0, isTold: true, done: () => {} };
+  #delivery: Delivery = { left: 0, done: () => {} };
   #unit: Unit | undefined;
   /** Where the last stretch of a chunk has ended. */
   #reached = 0;
@@ -88,7 +93,7 @@ export class TaskRunner implements WorkerSide {
 
   /** A message has come; the promise is settled when it is not needed any more. */
   receive(message: Uint8Array): void | Promise<void> {
-    const delivery: Delivery = { left: 0, isTold: this.#noteIsSeen, done: () => {} };
+    const delivery: Delivery = { left: 0, done: () => {} };
     this.#delivery = delivery;
     readAtWorker(message.length > largestCopied ? message : message.slice(), this);
     if (delivery.left === 0) return undefined;
@@ -103,7 +108,11 @@ export class TaskRunner implements WorkerSide {
     this.#wake();
   }
 
-  #finished({ delivery }: Unit): void {
+  #batch(): Batch {
+    return { delivery: this.#delivery, isTold: this.#noteIsSeen };
+  }
+
+  #finished({ batch: { delivery } }: Unit): void {
     if (--delivery.left === 0) delivery.done();
   }
 
@@ -116,11 +125,12 @@ export class TaskRunner implements WorkerSide {
   }
 
   calls(calls: readonly CallMessage[]): void {
-    for (const call of calls) this.#add({ kind: "call", call, delivery: this.#delivery });
+    const batch = this.#batch();
+    for (const call of calls) this.#add({ kind: "call", call, batch });
   }
 
   chunk(chunk: ChunkMessage): void {
-    this.#add({ kind: "chunk", chunk, cancelled: false, delivery: this.#delivery });
+    this.#add({ kind: "chunk", chunk, cancelled: false, batch: this.#batch() });
   }
 
   cancel({ firstTaskId, count, reason }: CancelMessage): void {
@@ -181,10 +191,10 @@ export class TaskRunner implements WorkerSide {
   }
 
   /** Modules are imported, values decoded: it is at work, and its own code has not begun. */
-  #prepare(taskId: number, careful: boolean, delivery: Delivery, now: number): void {
+  #prepare(taskId: number, careful: boolean, batch: Batch, now: number): void {
     // What the pool must know in case that it never ends:
-    if (!delivery.isTold) {
-      delivery.isTold = true;
+    if (!batch.isTold) {
+      batch.isTold = true;
       this.#out.taken(taskId, now);
     } else if (careful) this.#out.flush(now);
     else this.#out.flushIfDue(now);
@@ -209,10 +219,10 @@ export class TaskRunner implements WorkerSide {
     setRunning(0);
   }
 
-  #call({ call, delivery }: Unit & { kind: "call" }): Promise<void> | undefined {
+  #call({ call, batch }: Unit & { kind: "call" }): Promise<void> | undefined {
     const { taskId, careful } = call;
     const start = performance.now();
-    this.#prepare(taskId, careful, delivery, start);
+    this.#prepare(taskId, careful, batch, start);
     let value: unknown;
     try {
       const target = this.#functions.get(call.functionId);
@@ -268,7 +278,7 @@ export class TaskRunner implements WorkerSide {
     const { chunk } = unit;
     const { chunkId, firstTaskId, count, careful, grain } = chunk;
     const start = performance.now();
-    this.#prepare(firstTaskId, careful, unit.delivery, start);
+    this.#prepare(firstTaskId, careful, unit.batch, start);
     let target: AnyTarget;
     let items: Values;
     try {

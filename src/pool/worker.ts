@@ -218,7 +218,9 @@ export class Worker implements PoolSide, Watched {
     const count = work.kind === "call" ? 1 : work.items.length - work.done;
     if (work.kind === "chunk") work.cancelled = true;
     this.#tellCancelled(firstTaskId, count, reason);
-    this.#watch.update(this.assigned.head);
+    const { head } = this.assigned;
+    if (work !== head) this.#watch.endBehindHead(work);
+    this.#watch.update(head);
   }
 
   #tellCancelled(firstTaskId: number, count: number, reason: unknown): void {
@@ -250,6 +252,10 @@ export class Worker implements PoolSide, Watched {
   terminate(): void {
     this.killedByPool = true;
     if (this.pid !== undefined) supervisionOf(this.process, "a pool's worker").endByForce();
+  }
+
+  has(work: Work): boolean {
+    return this.assigned.works.includes(work);
   }
 
   started(work: Work): void {

@@ -138,6 +138,32 @@ forEachStartMethod((_context, method) => {
       assert.notEqual(await pool.submit(() => process.pid), pid);
     }));
 
+  test("cancel() ends a busy loop also where its pool has not yet heard that the task before it is done", () =>
+    withPool(1, { cancelGraceMs: 50 }, async (pool) => {
+      const folder = mkdtempSync("/tmp/behind-");
+      const work = (x: number): number => {
+        if (x === 2) {
+          process.getBuiltinModule("node:fs").writeFileSync(`${folder}/begun`, "");
+          for (;;);
+        }
+        return x;
+      };
+      for (const alone of [true, false]) {
+        for (let n = 0; n < 300; n++) await pool.submit(work, [0]); // Known to be short: they are handed out ahead.
+        const [before, loop, after] = [1, 2, 3].map((x) => pool.submit(work, [x]));
+        for (const each of [before, loop]) each!.catch(() => {});
+        while (!existsSync(`${folder}/begun`)) await sleep(1);
+        if (!alone) before!.cancel();
+        loop!.cancel();
+        await assert.rejects(loop!, { code: "ERR_MP_CANCELLED" });
+        if (alone) assert.equal(await before, 1);
+        else await Promise.allSettled([before]); // On a busy machine its answer has been told by then.
+        assert.equal(await after, 3);
+        rmSync(`${folder}/begun`);
+      }
+      rmSync(folder, { recursive: true });
+    }));
+
   test("a task that is cancelled while it waits is never run", () =>
     withPool(1, {}, async (pool) => {
       const gate = pool.submit(() => sleep(50));
