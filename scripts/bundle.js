@@ -31,8 +31,8 @@ const programs = ["child-main", "fork-server-main", "mp-main"];
 /** What the doors and the loader use of the core; and what the library itself sends to its children. */
 const whereFunctionsAre = "wire/by-reference.js";
 const workers = "pool/worker-program.js";
-/** Runs in its program before all else: a part of that, and of no layer. */
-const first = "process/server-heap.js";
+/** What runs in its program before all else, and what that needs: a part of the program, and of no layer. */
+const first = ["process/server-heap.js", "process/server-streams.js", "process/write-through.js"];
 const stampFile = join(root, "build", "bundle.stamp");
 const loader = join(root, "scripts", "bundle-loader.cjs");
 const parser = "parser";
@@ -101,7 +101,7 @@ async function buildParts(chunks) {
   const core = Object.keys(await inputsOf(doors.map((door) => `doors/${door}.js`)));
   const entries = programs.map((program) => `entry/${program}.js`);
   const all = await inputsOf(entries);
-  const rest = Object.keys(all).filter((file) => ![...core, ...entries, first].includes(file));
+  const rest = Object.keys(all).filter((file) => ![...core, ...entries, ...first].includes(file));
   const imported = (importers, layer) =>
     new Set(
       importers.flatMap((file) => all[file].imports.map(({ path }) => path)).filter((path) => layer.includes(path)),

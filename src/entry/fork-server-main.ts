@@ -9,7 +9,8 @@
  * Where nothing of the user's is loaded, the first requests are met before what only makes the next children quicker is
  * done (25 to 35 ms), and it is done step by step between further ones.
  */
-// Before all else: see there.
+// These before all else: see there.
+import { restoreAccessors, restoreStreams } from "../process/server-streams.ts";
 import { resumeMarking, settleHeap } from "../process/server-heap.ts";
 import { availableParallelism } from "node:os";
 import { requireAddon } from "../host/addon.ts";
@@ -48,7 +49,7 @@ const settings = JSON.parse(Buffer.from(packet.bytes).toString()) as ServerOrder
 /** What its owner has for it to do comes at once when it is told that the server is ready. Arbitrary. */
 const patienceMs = 2;
 
-const speedUps = [...warmUps(settings.inUse), () => rehearse(addon)];
+const speedUps = [...warmUps(settings.inUse), () => rehearse(addon, restoreAccessors)];
 const isEarly = settings.preload.length === 0 && !loadsModulesFirst(process.execArgv, process.env["NODE_OPTIONS"]);
 
 void getReady().then((ready) => {
@@ -74,7 +75,7 @@ function serve([step, ...left]: readonly (() => unknown)[], patience = patienceM
       return;
     }
     if (step !== undefined) resumeMarking();
-    becomeChild(addon, settings.preload.length > 0, () => rehearseAgain(addon));
+    becomeChild(addon, settings.preload.length > 0, restoreStreams, () => rehearseAgain(addon, restoreAccessors));
   });
 }
 
@@ -96,9 +97,12 @@ async function getReady(): Promise<ServerReady> {
 async function quietly(step: () => unknown): Promise<void> {
   const alive = setInterval(() => {}, 2 ** 30);
   const restoreRandom = keepRandomUnused();
-  await step();
-  restoreRandom();
-  clearInterval(alive);
+  try {
+    await step();
+  } finally {
+    restoreRandom();
+    clearInterval(alive);
+  }
 }
 
 /** @returns what stands in the way */

@@ -19,9 +19,21 @@ import { applySurroundings } from "./surroundings.ts";
 /** One that is forked ahead and has nothing to do for so long tries out its life. A start in a loop takes less. Arbitrary. */
 const idleMs = 5;
 
-/** @param tryOut goes through the life of a child, and leaves no trace but that its memory is this process's own then */
-export function becomeChild(addon: Addon, preloaded: boolean, tryOut: () => Promise<void>): void {
-  void liveAsChild(addon, preloaded, leaveServersPlace, tryOut);
+/**
+ * @param restoreStreams called once the process has its own descriptors
+ * @param tryOut goes through the life of a child, and leaves no trace but that its memory is this process's own then
+ */
+export function becomeChild(
+  addon: Addon,
+  preloaded: boolean,
+  restoreStreams: () => void,
+  tryOut: () => Promise<void>,
+): void {
+  const takePlace = (): void => {
+    leaveServersPlace();
+    restoreStreams();
+  };
+  void liveAsChild(addon, preloaded, takePlace, tryOut);
 }
 
 /** The part of it that `rehearsal.ts` goes through in the server: whatever it changes is put back there. */

@@ -22,13 +22,15 @@ import { Job } from "./job.ts";
 import { prepare } from "./preparation.ts";
 import { Process } from "./process.ts";
 import { surroundings } from "./surroundings.ts";
+import { wholeStream } from "./whole-streams.ts";
 
 const sample = { number: 1.5, text: "text", list: [1, { deep: true }], map: new Map([["key", new Date(0)]]) };
 
 /** V8 gathers from the second run on what it speeds up afterwards. Arbitrary. */
 const rounds = 4;
 
-export async function rehearse(addon: Addon): Promise<void> {
+/** @param restoreStreams of the process's streams, and nothing else */
+export async function rehearse(addon: Addon, restoreStreams: () => void): Promise<void> {
   lookUpNoted();
   performance.now(); // Node loads what is behind it at its first use.
   // Where the server has a place in the family's memory, what gives it up must not be tried.
@@ -38,7 +40,9 @@ export async function rehearse(addon: Addon): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     ((await decode(closure)) as () => number)();
     // Most children have the server's environment, some another; the last round leaves it as it was.
-    await liveOnce(addon, partOfOwner(round % 2 === 1 ? own : { ...own, NODE_MULTIPROCESSING_REHEARSAL: "1" }));
+    const env = round % 2 === 1 ? own : { ...own, NODE_MULTIPROCESSING_REHEARSAL: "1" };
+    await liveOnce(addon, partOfOwner(env), restoreStreams);
+    await writeOnce(addon);
   }
   reportError(new Error("rehearsal"), { home: "" });
 }
@@ -47,8 +51,19 @@ export async function rehearse(addon: Addon): Promise<void> {
  * Once more, in a process that is forked ahead and idle: what a child writes to is then its own before it is asked for.
  * Where coverage is taken it would count.
  */
-export async function rehearseAgain(addon: Addon): Promise<void> {
-  if (process.env["NODE_V8_COVERAGE"] === undefined) await liveOnce(addon, ownersPart!);
+export async function rehearseAgain(addon: Addon, restoreStreams: () => void): Promise<void> {
+  if (process.env["NODE_V8_COVERAGE"] === undefined) await liveOnce(addon, ownersPart!, restoreStreams);
+}
+
+/** What most children do: the first `console.log` of a child took 2.5 ms, and takes the half of it with this. */
+async function writeOnce(addon: Addon): Promise<void> {
+  const [near, far] = addon.socketPair("stream");
+  const { Socket } = process.getBuiltinModule("node:net");
+  const stream = wholeStream(near, () => new Socket({ fd: near, readable: false, writable: true }) as never);
+  const { Console } = process.getBuiltinModule("node:console"); // The global one may be a preloaded module's.
+  new Console(stream).log("rehearsal", 1);
+  await new Promise((resolve) => stream.once("close", resolve).destroy());
+  closeSync(far);
 }
 
 /** What an owner says to its child. */
@@ -77,7 +92,7 @@ function partOfOwner(env: NodeJS.ProcessEnv): OwnersPart {
   });
 }
 
-async function liveOnce(addon: Addon, part: OwnersPart): Promise<void> {
+async function liveOnce(addon: Addon, part: OwnersPart, restoreStreams: () => void): Promise<void> {
   const [near, far] = addon.socketPair("stream");
   const ours = new ControlEnd(near);
   ours.send("surroundings", part.surroundings);
@@ -99,12 +114,7 @@ async function liveOnce(addon: Addon, part: OwnersPart): Promise<void> {
       requestWithin: () => true,
       awaitRequest: () => ({ control: far, client: -1, lifeline: -1, flags: 0 }),
     };
-    await liveAsChild(
-      stage,
-      false,
-      () => {},
-      () => Promise.resolve(),
-    );
+    await liveAsChild(stage, false, restoreStreams, () => Promise.resolve());
     onEmpty();
     onEnd();
   } catch (error) {
@@ -121,7 +131,7 @@ async function liveOnce(addon: Addon, part: OwnersPart): Promise<void> {
 function keepProcess(): () => void {
   const internal = process as unknown as InternalProcess & { _exiting: boolean };
   const { reallyExit, _fatalException: fatalException, uptime } = internal as typeof internal & NodeJS.Process;
-  const properties = (["pid", "ppid", "stdout", "stderr"] as const).map(
+  const properties = (["pid", "ppid", "stdin", "stdout", "stderr"] as const).map(
     (name) => [name, Object.getOwnPropertyDescriptor(process, name)!] as const,
   );
   const events = ["beforeExit", "exit", "uncaughtExceptionMonitor"];

@@ -12,8 +12,11 @@ import { fileURLToPath } from "node:url";
 import { loadedModules } from "../host/loaded-modules.ts";
 import { importFrom } from "../wire/modules.ts";
 
-/** Most modules of most programs import some of these. Cheap ones first: they bring what the others need. */
-const common = ["process", "fs", "path", "os", "url", "util", "events", "fs/promises", "stream", "child_process"];
+/**
+ * Most modules of most programs import some of these. Cheap ones first: they bring what the others need. Not `process`,
+ * which makes its streams (see `server-streams.ts`), but what they are made of.
+ */
+const common = ["tty", "fs", "path", "os", "url", "util", "events", "fs/promises", "stream", "child_process"];
 
 /**
  * Those of its weight (1 to 40 ms) that a server brings in where its owner's program has loaded them. None opens a

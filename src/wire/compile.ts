@@ -38,7 +38,7 @@ function takeWarning(): void {
   };
   try {
     const options = { importModuleDynamically: defaultLoader };
-    const load = compileFunction(`return import("node:process")`, [], options) as () => Promise<unknown>;
+    const load = compileFunction(`return import("node:path")`, [], options) as () => Promise<unknown>;
     load().catch(() => {}); // What comes of it is of no interest: the warning is given before it begins.
   } finally {
     process.emitWarning = emitWarning;

@@ -105,12 +105,20 @@ forEachStartMethod((_context, method) => {
     await gone(pid!);
   });
 
-  test("stdout and stderr arrive whole and in order, however much there is", async () => {
-    const program = startProgram("chatter", [method, "20000"]);
-    const { stdout, stderr, code } = await program.ended;
-    assert.equal(code, 0);
-    const lines = Array.from({ length: 20_000 }, (_, n) => `line ${n}`).join("\n");
-    assert.ok(stdout === `${lines}\nafter\n`, `${stdout.length} characters`);
-    assert.ok(stderr === `${lines}\n`, `${stderr.length} characters`);
-  });
+  const orders = {
+    "": [],
+    ", also where its owner has made": ["owner"],
+    ", also where its owner then makes": ["child"],
+  };
+  for (const [said, order] of Object.entries(orders)) {
+    const streams = said === "" ? "" : `${said} streams of its own`;
+    test(`stdout and stderr arrive whole and in order, however much there is${streams}`, async () => {
+      const program = startProgram("chatter", [method, "20000", ...order]);
+      const { stdout, stderr, code } = await program.ended;
+      assert.equal(code, 0, stderr.slice(-1000));
+      const lines = Array.from({ length: 20_000 }, (_, n) => `line ${n}`).join("\n");
+      assert.ok(stdout === `${lines}\nafter\n`, `${stdout.length} characters: ${stdout.slice(0, 100)}`);
+      assert.ok(stderr === `${lines}\n`, `${stderr.length} characters`);
+    });
+  }
 });

@@ -1,11 +1,24 @@
 /** The three streams of a child: the owner's, none, or pipes. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { spawnSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
 import { text } from "node:stream/consumers";
 import { leaveNothingBehind } from "../support/leaks.ts";
 import { forEachStartMethod } from "../support/methods.ts";
+import { projectRoot } from "../support/project.ts";
 
-forEachStartMethod((context) => {
+const folder = mkdtempSync(join(tmpdir(), "stdio-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const built = join(projectRoot, "build", "test");
+const hasTerminals = spawnSync("script", ["--version"]).status === 0;
+/** A fork server has all that it brings in after fewer. */
+const children = 24;
+
+forEachStartMethod((context, method) => {
   leaveNothingBehind();
 
   test('"pipe" gives stdin, stdout and stderr', async () => {
@@ -55,5 +68,44 @@ forEachStartMethod((context) => {
     assert.equal(await process_.result, 0);
     await process_.join();
     assert.equal(process_.stdout, null);
+  });
+
+  const outcome = join(folder, "outcome.json");
+  const program = [join(built, "programs", "piped-children.js"), method, outcome, String(children)];
+  const check = (stdout: string, printed: string): void => {
+    const child = ["Socket\nby name\n", "true true true\n", "heard"];
+    assert.deepEqual(JSON.parse(readFileSync(outcome, "utf8")), Array(children).fill(child));
+    assert.equal(stdout.replaceAll("\r", ""), printed);
+  };
+  const atTerminal = (args: readonly string[]): string => {
+    const command = [process.execPath, ...args].map((word) => `'${word}'`).join(" ");
+    return String(spawnSync("script", ["-qec", command, "/dev/null"], { stdio: ["ignore", "pipe", "inherit"] }).stdout);
+  };
+
+  for (const preload of method === "forkserver" ? [[], [join(built, "modules", "named-streams.js")]] : [[]]) {
+    const loaded = preload.length === 0 ? "" : ", with a preloaded module that uses its own";
+    // By the owner, and by a server that loads it for its children.
+    const printed = "loaded\n".repeat(1 + preload.length);
+
+    test(`an owner whose stdout is a file has children with pipes of their own${loaded}`, () => {
+      const file = openSync(join(folder, "stdout"), "w+");
+      const args = [...program, ...preload];
+      const { stderr } = spawnSync(process.execPath, args, { stdio: ["ignore", file, "pipe"], encoding: "utf8" });
+      closeSync(file);
+      assert.equal(stderr, "");
+      check(readFileSync(join(folder, "stdout"), "utf8"), printed);
+    });
+
+    test(`an owner at a terminal has children with pipes of their own${loaded}`, { skip: !hasTerminals }, () => {
+      check(atTerminal([...program, ...preload]), printed);
+    });
+  }
+
+  // Of those that are spawned each loads it, too.
+  const skip = !hasTerminals || method === "spawn";
+  test("a module of --import that writes to a terminal leaves children their pipes", { skip }, () => {
+    const hook = join(folder, "hook.mjs");
+    writeFileSync(hook, `console.error("hook");`);
+    check(atTerminal(["--import", hook, ...program]), "hook\nloaded\nhook\n");
   });
 });
