@@ -10,7 +10,7 @@
  * done (25 to 35 ms), and it is done step by step between further ones.
  */
 // These before all else: see there.
-import { restoreAccessors, restoreStreams } from "../process/server-streams.ts";
+import { restoreStreams } from "../process/server-streams.ts";
 import { resumeMarking, settleHeap } from "../process/server-heap.ts";
 import { availableParallelism } from "node:os";
 import { requireAddon } from "../host/addon.ts";
@@ -49,7 +49,7 @@ const settings = JSON.parse(Buffer.from(packet.bytes).toString()) as ServerOrder
 /** What its owner has for it to do comes at once when it is told that the server is ready. Arbitrary. */
 const patienceMs = 2;
 
-const speedUps = [...warmUps(settings.inUse), () => rehearse(addon, restoreAccessors)];
+const speedUps = [...warmUps(settings.inUse), () => rehearse(addon)];
 const isEarly = settings.preload.length === 0 && !loadsModulesFirst(process.execArgv, process.env["NODE_OPTIONS"]);
 
 void getReady().then((ready) => {
@@ -75,7 +75,7 @@ function serve([step, ...left]: readonly (() => unknown)[], patience = patienceM
       return;
     }
     if (step !== undefined) resumeMarking();
-    becomeChild(addon, settings.preload.length > 0, restoreStreams, () => rehearseAgain(addon, restoreAccessors));
+    becomeChild(addon, settings.preload.length > 0, restoreStreams, () => rehearseAgain(addon));
   });
 }
 

@@ -29,8 +29,7 @@ const sample = { number: 1.5, text: "text", list: [1, { deep: true }], map: new 
 /** V8 gathers from the second run on what it speeds up afterwards. Arbitrary. */
 const rounds = 4;
 
-/** @param restoreStreams of the process's streams, and nothing else */
-export async function rehearse(addon: Addon, restoreStreams: () => void): Promise<void> {
+export async function rehearse(addon: Addon): Promise<void> {
   lookUpNoted();
   performance.now(); // Node loads what is behind it at its first use.
   // Where the server has a place in the family's memory, what gives it up must not be tried.
@@ -41,7 +40,7 @@ export async function rehearse(addon: Addon, restoreStreams: () => void): Promis
     ((await decode(closure)) as () => number)();
     // Most children have the server's environment, some another; the last round leaves it as it was.
     const env = round % 2 === 1 ? own : { ...own, NODE_MULTIPROCESSING_REHEARSAL: "1" };
-    await liveOnce(addon, partOfOwner(env), restoreStreams);
+    await liveOnce(addon, partOfOwner(env));
     await writeOnce(addon);
   }
   reportError(new Error("rehearsal"), { home: "" });
@@ -51,8 +50,8 @@ export async function rehearse(addon: Addon, restoreStreams: () => void): Promis
  * Once more, in a process that is forked ahead and idle: what a child writes to is then its own before it is asked for.
  * Where coverage is taken it would count.
  */
-export async function rehearseAgain(addon: Addon, restoreStreams: () => void): Promise<void> {
-  if (process.env["NODE_V8_COVERAGE"] === undefined) await liveOnce(addon, ownersPart!, restoreStreams);
+export async function rehearseAgain(addon: Addon): Promise<void> {
+  if (process.env["NODE_V8_COVERAGE"] === undefined) await liveOnce(addon, ownersPart!);
 }
 
 /** What most children do: the first `console.log` of a child took 2.5 ms, and takes the half of it with this. */
@@ -92,7 +91,7 @@ function partOfOwner(env: NodeJS.ProcessEnv): OwnersPart {
   });
 }
 
-async function liveOnce(addon: Addon, part: OwnersPart, restoreStreams: () => void): Promise<void> {
+async function liveOnce(addon: Addon, part: OwnersPart): Promise<void> {
   const [near, far] = addon.socketPair("stream");
   const ours = new ControlEnd(near);
   ours.send("surroundings", part.surroundings);
@@ -114,7 +113,12 @@ async function liveOnce(addon: Addon, part: OwnersPart, restoreStreams: () => vo
       requestWithin: () => true,
       awaitRequest: () => ({ control: far, client: -1, lifeline: -1, flags: 0 }),
     };
-    await liveAsChild(stage, false, restoreStreams, () => Promise.resolve());
+    await liveAsChild(
+      stage,
+      false,
+      () => {},
+      () => Promise.resolve(),
+    );
     onEmpty();
     onEnd();
   } catch (error) {
@@ -131,7 +135,7 @@ async function liveOnce(addon: Addon, part: OwnersPart, restoreStreams: () => vo
 function keepProcess(): () => void {
   const internal = process as unknown as InternalProcess & { _exiting: boolean };
   const { reallyExit, _fatalException: fatalException, uptime } = internal as typeof internal & NodeJS.Process;
-  const properties = (["pid", "ppid", "stdin", "stdout", "stderr"] as const).map(
+  const properties = (["pid", "ppid", "stdout", "stderr"] as const).map(
     (name) => [name, Object.getOwnPropertyDescriptor(process, name)!] as const,
   );
   const events = ["beforeExit", "exit", "uncaughtExceptionMonitor"];

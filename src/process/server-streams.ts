@@ -13,7 +13,7 @@ import { writeThrough } from "./write-through.ts";
 /** Node's modules for streams are of no use to most servers. */
 const { getBuiltinModule } = process;
 
-function standIn(fd: 1 | 2): Writable {
+function standIn(fd: number): Writable {
   const { Writable } = getBuiltinModule("node:stream");
   const { isatty, WriteStream } = getBuiltinModule("node:tty");
   const { getColorDepth, hasColors } = WriteStream.prototype;
@@ -29,41 +29,33 @@ function nothing(): Readable {
   return Object.assign(getBuiltinModule("node:stream").Readable.from([]), { fd: 0 });
 }
 
+let isChild = false;
+
 /** Hardly anybody but the exports of `node:process` asks a server for its stdin; they keep what they were given. */
 let isExported = false;
 
-const makers = { stdin: nothing, stdout: () => standIn(1), stderr: () => standIn(2) };
-
-const restores = Object.entries(makers).map(([name, make], fd) => {
+for (const [fd, name] of (["stdin", "stdout", "stderr"] as const).entries()) {
+  const make = (): Readable | Writable => (fd === 0 ? nothing() : standIn(fd));
   const ofNode = Object.getOwnPropertyDescriptor(process, name)!;
-  let stream: Readable | Writable | undefined;
-  const get = (): unknown => {
-    isExported ||= name === "stdin";
-    return (stream ??= make());
-  };
+  let inServer: Readable | Writable | undefined;
   let instead: Readable | Writable | undefined;
   /** Where something had Node make it for a terminal before this was there, as `--import` can, it leads to that for good. */
-  const getInChild = (): unknown => {
+  const inChild = (): unknown => {
     const own = ofNode.get!.call(process) as NodeJS.WriteStream;
     return own.isTTY && !getBuiltinModule("node:tty").isatty(fd) ? (instead ??= make()) : own;
   };
-  Object.defineProperty(process, name, { configurable: true, enumerable: true, get });
-  return (): void => {
-    // A preloaded module may have put its own there.
-    if (Object.getOwnPropertyDescriptor(process, name)?.get !== get) return;
-    Object.defineProperty(process, name, { ...ofNode, get: getInChild });
-    // The console asks once. Told so, it asks again.
-    if (name !== "stdin") Reflect.set(console, `_${name}`, undefined);
+  const get = (): unknown => {
+    if (isChild) return inChild();
+    isExported ||= name === "stdin";
+    return (inServer ??= make());
   };
-});
-
-/** The part of it that may be tried in the server, if the properties are put back. */
-export function restoreAccessors(): void {
-  for (const restore of restores) restore();
+  Object.defineProperty(process, name, { ...ofNode, get });
 }
 
 /** To be called in a child, once it has its own descriptors. */
 export function restoreStreams(): void {
-  restoreAccessors();
+  isChild = true;
+  // The console asks once. Told so, it asks again.
+  for (const name of ["_stdout", "_stderr"]) Reflect.set(console, name, undefined);
   if (isExported) getBuiltinModule("node:module").syncBuiltinESMExports();
 }
