@@ -31,7 +31,10 @@ const programs = ["child-main", "fork-server-main", "mp-main"];
 /** What the doors and the loader use of the core; and what the library itself sends to its children. */
 const whereFunctionsAre = "wire/by-reference.js";
 const workers = "pool/worker-program.js";
-/** What runs in its program before all else, and what that needs: a part of the program, and of no layer. */
+/**
+ * What runs in its program before all else, and what that needs: a part of the program, and of no layer. Where a layer needs
+ * it too (`write-through.js`), a process has it twice: it must have no state.
+ */
 const first = ["process/server-heap.js", "process/server-streams.js", "process/write-through.js"];
 const stampFile = join(root, "build", "bundle.stamp");
 const loader = join(root, "scripts", "bundle-loader.cjs");

@@ -20,7 +20,7 @@ import { applySurroundings } from "./surroundings.ts";
 const idleMs = 5;
 
 /**
- * @param restoreStreams called once the process has its own descriptors
+ * @param restoreStreams what `server-streams.ts` offers: handed in, since that is the server's main module's alone
  * @param tryOut goes through the life of a child, and leaves no trace but that its memory is this process's own then
  */
 export function becomeChild(

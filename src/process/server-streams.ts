@@ -57,5 +57,6 @@ export function restoreStreams(): void {
   isChild = true;
   // The console asks once. Told so, it asks again.
   for (const name of ["_stdout", "_stderr"]) Reflect.set(console, name, undefined);
+  // It takes 1.5 ms: for those only who have preloaded a module that asks there.
   if (isExported) getBuiltinModule("node:module").syncBuiltinESMExports();
 }

@@ -10,7 +10,7 @@
  * process that first asks for its own `process.stdout` changes it for all. So a child puts it back as it found it, and
  * never relies on it.
  */
-import { constants, readFileSync } from "node:fs";
+import { constants, existsSync, readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { writeThrough } from "./write-through.ts";
 
@@ -49,8 +49,9 @@ export function wholeStream(descriptor: number, make: () => Stream): Stream {
 }
 
 function isNonBlocking(descriptor: number): boolean {
-  if (process.platform !== "linux") return false;
+  const file = `/proc/self/fdinfo/${descriptor}`;
+  if (!existsSync(file)) return false; // The program has closed it, or there is no /proc.
   // proc(5): what open(2) was told, in octal.
-  const [, flags = "0"] = /^flags:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, "latin1")) ?? [];
+  const [, flags = "0"] = /^flags:\s*(\d+)/m.exec(readFileSync(file, "latin1")) ?? [];
   return (Number.parseInt(flags, 8) & constants.O_NONBLOCK) !== 0;
 }
