@@ -105,15 +105,15 @@ forEachStartMethod((_context, method) => {
     await gone(pid!);
   });
 
-  const orders = {
-    "": [],
-    ", also where its owner has made": ["owner"],
-    ", also where its owner then makes": ["child"],
-  };
-  for (const [said, order] of Object.entries(orders)) {
-    const streams = said === "" ? "" : `${said} streams of its own`;
-    test(`stdout and stderr arrive whole and in order, however much there is${streams}`, async () => {
-      const program = startProgram("chatter", [method, "20000", ...order]);
+  const cases = [
+    ["exits", "child", "whose owner has no streams"],
+    ["exits", "owner", "whose owner has made its streams"],
+    ["exits", "both", "whose owner makes its streams meanwhile"],
+    ["kills itself", "both", "whose owner makes its streams meanwhile"],
+  ] as const;
+  for (const [end, streams, owner] of cases) {
+    test(`all that a child wrote arrives in order before it ${end}, ${owner}`, async () => {
+      const program = startProgram("chatter", [method, "20000", streams, end]);
       const { stdout, stderr, code } = await program.ended;
       assert.equal(code, 0, stderr.slice(-1000));
       const lines = Array.from({ length: 20_000 }, (_, n) => `line ${n}`).join("\n");

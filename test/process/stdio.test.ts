@@ -8,6 +8,7 @@ import { after, test } from "node:test";
 import { text } from "node:stream/consumers";
 import { leaveNothingBehind } from "../support/leaks.ts";
 import { forEachStartMethod } from "../support/methods.ts";
+import { startProgram } from "../support/programs.ts";
 import { projectRoot } from "../support/project.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "stdio-"));
@@ -70,10 +71,31 @@ forEachStartMethod((context, method) => {
     assert.equal(process_.stdout, null);
   });
 
+  test("a child that has closed its stdout may still write to it", async () => {
+    const process_ = new context.Process({
+      target: () => {
+        closeSync(1);
+        console.log("to nobody");
+        return "goes on";
+      },
+      stdio: "pipe",
+    });
+    await process_.start();
+    const [out, err, result] = await Promise.all([text(process_.stdout!), text(process_.stderr!), process_.result]);
+    assert.deepEqual([out, err, result], ["", "", "goes on"]);
+    await process_.join();
+  });
+
+  test("a function that imports leaves the stdin of those that it comes to alone", async () => {
+    const program = startProgram("imports-at-home", [method], { stdio: ["pipe", "pipe", "pipe"] });
+    const { stdout, stderr } = await program.ended;
+    assert.deepEqual([stdout, stderr], ["true before, true after\n", ""]);
+  });
+
   const outcome = join(folder, "outcome.json");
   const program = [join(built, "programs", "piped-children.js"), method, outcome, String(children)];
   const check = (stdout: string, printed: string): void => {
-    const child = ["Socket\nby name\n", "true true true\n", "heard"];
+    const child = ["Socket\nby name\nkept\n", "true true true\n", "heard"];
     assert.deepEqual(JSON.parse(readFileSync(outcome, "utf8")), Array(children).fill(child));
     assert.equal(stdout.replaceAll("\r", ""), printed);
   };
