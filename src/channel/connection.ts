@@ -18,7 +18,7 @@ import {
   type SyncWaitOptions,
   type WaitOptions,
 } from "../base/options.ts";
-import { nextTurn, ready, turnIsDue } from "../base/turn.ts";
+import { ready } from "../base/turn.ts";
 import { waitable, type Waitable } from "../base/waitable.ts";
 import { letGo, nameHandle, type HeldRange } from "../memory/holdings.ts";
 import { ownId } from "../memory/participants.ts";
@@ -174,8 +174,6 @@ export class Connection<T = unknown> {
     const call = "Connection.poll()";
     const { timeoutMs = 0, signal } = checkWaitOptions(call, options);
     const port = this.#readable(call);
-    signal?.throwIfAborted();
-    if (turnIsDue()) await nextTurn();
     try {
       return await waitFor(
         port.readerSpot,

@@ -6,7 +6,6 @@
  */
 import { invalidState } from "../base/errors.ts";
 import { checkWaitOptions, type WaitOptions } from "../base/options.ts";
-import { nextTurn, turnIsDue } from "../base/turn.ts";
 import { registerShared } from "../sync/shared-kind.ts";
 import { waitFor, wake } from "../sync/wait-queue.ts";
 import { Queue } from "./queue.ts";
@@ -56,7 +55,6 @@ export class JoinableQueue<T = unknown> extends Queue<T> {
   async join(options?: WaitOptions): Promise<number> {
     const call = "JoinableQueue.join()";
     const limits = checkWaitOptions(call, options);
-    if (turnIsDue()) await nextTurn();
     const table = this.memory.table!;
     const attempt = (thorough: boolean): { readonly lost: number } | undefined => {
       const { unfinished, lost } = table.progress(thorough);

@@ -7,7 +7,7 @@
  * Leaves to others: what it means to have it (`lock.ts`, `rlock.ts`, `semaphore.ts`).
  */
 import { pause } from "../base/pause.ts";
-import { nextTurn, turnIsDue } from "../base/turn.ts";
+import { turnIsDue } from "../base/turn.ts";
 import {
   checkFunction,
   checkSyncWaitOptions,
@@ -105,7 +105,6 @@ export abstract class Acquirable {
   async #acquireSlowly(options: WaitOptions | undefined): Promise<Guard> {
     const limits = checkWaitOptions(`${this.kindName}.acquire()`, options);
     limits.signal?.throwIfAborted();
-    if (turnIsDue()) await nextTurn();
     try {
       return await waitFor(this.spot, (thorough) => this.attempt(thorough), limits, `${this.kindName}.acquire()`);
     } catch (error) {

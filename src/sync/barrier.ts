@@ -22,7 +22,6 @@ import {
   type SyncWaitOptions,
   type WaitOptions,
 } from "../base/options.ts";
-import { nextTurn, turnIsDue } from "../base/turn.ts";
 import { holdsOthers, view, type Range } from "../memory/arena.ts";
 import { handOnTo, holdReserved } from "../memory/holdings.ts";
 import { barrierWord, objectKind, objectWord } from "../memory/layout.ts";
@@ -133,7 +132,6 @@ export class Barrier {
   async wait(options?: WaitOptions): Promise<number> {
     const limits = checkWaitOptions("Barrier.wait()", options);
     limits.signal?.throwIfAborted();
-    if (turnIsDue()) await nextTurn();
     const visit: Visit = { slot: -1, generation: 0, arrived: false };
     const own = { ...limits, timeoutMs: limits.timeoutMs ?? this.#timeoutMs };
     const attempt = (thorough: boolean): Outcome | undefined => this.#attempt(visit, thorough);

@@ -2,7 +2,8 @@
  * The one wait queue: whoever waits for anything in shared memory waits here.
  *
  * Runs in: every process.
- * Guarantees: eventually fair (who has waited longest is woken first; whoever comes by may still be quicker);
+ * Guarantees: eventually fair (who has waited longest is woken first; whoever comes by may still be quicker); waits of one
+ * process for one thing are served in the order of their calls; a loop of awaits lets the event loop turn;
  * cancellable (a wait that is given up passes a wake-up on); robust: records belong to the waiter, so a death breaks no
  * list, and every waiter looks again by itself within half a second, so a wake-up that died with another is not missed.
  * Leaves to others: what is waited for (each attempt is the caller's); to wait by blocking (`blocking-wait.ts`); whose
@@ -16,7 +17,7 @@
 import { onAbort } from "../base/abort.ts";
 import { after } from "../base/deadline.ts";
 import type { WaitOptions } from "../base/options.ts";
-import { ready } from "../base/turn.ts";
+import { nextTurn, turnIsDue } from "../base/turn.ts";
 import { forgetRing, setRingListener, stayForRings, stayNoLonger, takeAlarm } from "../memory/doorbell.ts";
 import { family } from "../memory/family.ts";
 import { waitRecord } from "../memory/layout.ts";
@@ -62,14 +63,16 @@ export function waitFor<T>(
   const { timeoutMs, signal } = options;
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    const had = attempt(false);
-    if (had !== undefined) {
-      resolve(had);
-      return;
+    const due = turnIsDue();
+    if (!due) {
+      const had = attempt(false);
+      if (had !== undefined) {
+        resolve(had);
+        return;
+      }
     }
     if (timeoutMs !== undefined && timeoutMs <= 0) {
-      // Whoever asks again and again, without waiting, lets the event loop turn.
-      void ready(timedOut(what, 0)).then(reject);
+      resolve(onceWithoutWaiting(attempt, due, what));
       return;
     }
     const place = enter(spot, each);
@@ -99,10 +102,25 @@ export function waitFor<T>(
     lookAgainSoon();
     const forget = signal && onAbort(signal, () => waiter.fail(signal.reason));
     if (timeoutMs !== undefined) cancelTimer = after(timeoutMs, () => waiter.fail(timedOut(what, timeoutMs)));
-    // Where others wait already, each for itself, others find the record; whoever has woken it has also rung.
-    if (place.each && place.waiters.size > 1) attemptFor(waiter, false);
-    else serve(place, false);
+    if (due) void nextTurn().then(() => place.waiters.has(waiter) && serveNew(place, waiter));
+    else serveNew(place, waiter);
   });
+}
+
+/** The answer to a wait of no time whose first attempt has failed, or is yet to be made, in the next turn. */
+async function onceWithoutWaiting<T>(attempt: Attempt<T>, due: boolean, what: string): Promise<T> {
+  if (due) {
+    await nextTurn();
+    const had = attempt(false);
+    if (had !== undefined) return had;
+  }
+  throw timedOut(what, 0);
+}
+
+/** Where others wait already, each for itself, others find the record; whoever has woken it has also rung. */
+function serveNew(place: Place, waiter: Waiter): void {
+  if (place.each && place.waiters.size > 1) attemptFor(waiter, false);
+  else serve(place, false);
 }
 
 function serveWoken(): void {

@@ -1,6 +1,8 @@
 /** Lock: the scenarios of CPython's _TestLock, and what holds beyond them when a holder dies. */
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
+import { pause } from "#src/base/pause.js";
 import { Condition, Lock, Semaphore, SharedValue, type Guard } from "#src/index.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
 import { forEachStartMethod } from "../support/methods.ts";
@@ -82,6 +84,20 @@ describe("Lock, in one process", () => {
         order.push(flow);
       }),
     );
+    lock.release();
+    await Promise.all(flows);
+    assert.deepEqual(order, [1, 2, 3]);
+  });
+
+  test("they do so too where the event loop is due to turn in between", async () => {
+    const lock = new Lock();
+    await readFile(import.meta.filename); // From here, immediates come before what rings.
+    await lock.acquire();
+    const order: number[] = [];
+    const flows = [1, 2, 3].map((flow) => {
+      if (flow > 1) pause(20);
+      return lock.withLock(() => void order.push(flow));
+    });
     lock.release();
     await Promise.all(flows);
     assert.deepEqual(order, [1, 2, 3]);
