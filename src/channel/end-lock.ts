@@ -59,7 +59,7 @@ export function onDeathInside(mend: (words: Int32Array, at: number) => void): vo
     mend(words, at);
     Atomics.store(words, at, 0);
     words[note] = before;
-  }, "first");
+  }, "locks");
 }
 
 function replace(words: Int32Array, at: number, holder: number, own: number): boolean {

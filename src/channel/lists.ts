@@ -3,11 +3,11 @@
  *
  * Runs in: every process.
  * Guarantees: the list is held by one message, or by who is about to take it; when nobody holds it any more, all that is
- * on it is let go, whoever died in between. A process that is killed while it fills a list leaves at most one count too
- * many, never one too few.
+ * on it is let go, whoever died in between.
  * Leaves to others: what the ranges are (`parcel.ts`).
  */
-import { onGivingBack, releaseFrom, retain, view } from "../memory/arena.ts";
+import { onGivingBack, releaseFrom, view } from "../memory/arena.ts";
+import { raise } from "../memory/counts.ts";
 import { family } from "../memory/family.ts";
 import { handOnTo, hold, holdToo, letGo, type HeldRange, type Holding } from "../memory/holdings.ts";
 import { header } from "../memory/layout.ts";
@@ -48,14 +48,12 @@ export function makeList(handles: readonly number[], body?: Body, weight = 0): L
   words[base + word.ticket] = Atomics.add(family().words, header.tickets, 1);
   words[base + word.weight] = Math.ceil(weight / weightUnit);
   words[base + word.count] = count; // Before they are there: what has not been written is 0.
-  for (let i = 0; i < count; i++) {
-    if (!retain(handles[i]!)) continue; // Nobody's any more: the receiver is told so.
-    Atomics.store(words, base + word.first + i, handles[i]!);
-  }
+  // One that is nobody's any more is left out: the receiver is told so.
+  for (let i = 0; i < count; i++) raise(handles[i]!, words, base + word.first + i);
   if (body !== undefined) {
     words[base + word.bodyLow] = body.length | 0;
     words[base + word.bodyHigh] = Math.floor(body.length / 2 ** 32);
-    if (retain(body.handle)) Atomics.store(words, base + word.body, body.handle);
+    raise(body.handle, words, base + word.body);
   }
   if (rest !== undefined) handOnTo(words, base + word.next, rest);
   return list;

@@ -12,7 +12,8 @@
  *   range of an end     "its token": held by the end's holder, or by a message in which it lies. When nobody holds it any
  *                       more, the end has gone: whoever sees that last tells the other end.
  */
-import { holders, onGivingBack, releaseFrom, retain, view } from "../memory/arena.ts";
+import { holders, onGivingBack, releaseFrom, view } from "../memory/arena.ts";
+import { raise } from "../memory/counts.ts";
 import { handOnTo, hold, type HeldRange } from "../memory/holdings.ts";
 import { classOfHandle } from "../memory/layout.ts";
 import { isGone, lookAfter, ownId, pidOf } from "../memory/participants.ts";
@@ -81,10 +82,7 @@ export function makePipe(): [HeldRange, HeldRange] {
     at.words[at.base] = tokenKind;
     at.words[at.base + token.side] = side;
     if (side === 1) handOnTo(at.words, at.base + token.pipe, pipe);
-    else {
-      retain(pipe.handle);
-      at.words[at.base + token.pipe] = pipe.handle;
-    }
+    else raise(pipe.handle, at.words, at.base + token.pipe);
     words[base + word.holder + side] = ownId();
     return made;
   });

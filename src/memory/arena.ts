@@ -8,6 +8,7 @@
  * Leaves to others: who holds what, beyond a process's death (`holdings.ts`).
  *
  *   count of a range:  0 free    n holders    negative: being made, or given back, by the participant of that id
+ *                      above 2^30: being changed (`counts.ts`, where it is read)
  */
 import { MultiprocessingError } from "../base/errors.ts";
 import { family } from "./family.ts";
@@ -21,6 +22,7 @@ import {
   sizeClasses,
   type SizeClass,
 } from "./layout.ts";
+import { countOf, lower } from "./counts.ts";
 import { hasEnded, isBuried, ownId } from "./participants.ts";
 
 /** A range as this process sees it. */
@@ -87,51 +89,24 @@ export function settle(handle: number): void {
   Atomics.store(family().words, countWord(handle), 1);
 }
 
-/** One holder more; false when the range is nobody's any more. */
-export function retain(handle: number): boolean {
-  const { words } = family();
-  const word = countWord(handle);
-  for (;;) {
-    const count = Atomics.load(words, word);
-    if (count <= 0) return false;
-    if (Atomics.compareExchange(words, word, count, count + 1) === count) return true;
-  }
-}
-
-/** One holder less; the last one gives the range back. Where a word names the range, `releaseFrom`. */
-export function release(handle: number): void {
-  const { words } = family();
-  const word = countWord(handle);
-  for (;;) {
-    const count = Atomics.load(words, word);
-    if (count <= 0) return;
-    if (count > 1) {
-      if (Atomics.compareExchange(words, word, count, count - 1) === count) return;
-    } else if (Atomics.compareExchange(words, word, 1, -ownId()) === 1) {
-      giveBack(handle);
-      return;
-    }
-  }
-}
-
 /**
  * Lets go of the range that `words[at]` names, and makes that 0; 0 is fine. Only one at a time may do so.
  *
  * Whoever dies in the middle leaves a word that can be let go again: it names the range as long as its share of the
- * count is there, or the range is only half given back. (Between the word and a count of more than 1 there is an
- * instant in which a death leaves one holder too many, never one too few.)
+ * count is there, or the range is only half given back.
+ *
+ * @param index of the participant whose list that is; 0: the words are the core
  */
-export function releaseFrom(words: Int32Array, at: number): void {
+export function releaseFrom(words: Int32Array, at: number, index = 0): void {
   const handle = Atomics.load(words, at);
   if (handle === 0) return;
   const counts = family().words;
   const word = countWord(handle);
   for (;;) {
-    const count = Atomics.load(counts, word);
+    const count = countOf(handle);
     if (count > 1) {
-      Atomics.store(words, at, 0);
-      release(handle);
-      return;
+      if (lower(handle, count, words, at, index)) return;
+      continue;
     }
     if (count === 0 || (count < 0 && !hasEnded(-count))) {
       Atomics.store(words, at, 0); // Somebody else is at it.
@@ -150,7 +125,11 @@ const messageHolder = 1 << 24;
 
 /** A message in shared memory holds it from now on. At most one message may hold a range. */
 export function retainForMessage(handle: number): void {
-  Atomics.add(family().words, countWord(handle), messageHolder);
+  const { words } = family();
+  for (;;) {
+    const count = countOf(handle);
+    if (Atomics.compareExchange(words, countWord(handle), count, count + messageHolder) === count) return;
+  }
 }
 
 /**
@@ -161,7 +140,7 @@ export function releaseMessage(handle: number): void {
   const { words } = family();
   const word = countWord(handle);
   for (;;) {
-    const count = Atomics.load(words, word);
+    const count = countOf(handle);
     const isLeft = count < 0 && hasEnded(-count);
     if (count < messageHolder && !isLeft) return;
     if (count > messageHolder) {
@@ -175,7 +154,7 @@ export function releaseMessage(handle: number): void {
 
 /** How many hold it. */
 export function holders(handle: number): number {
-  return Atomics.load(family().words, countWord(handle));
+  return countOf(handle);
 }
 
 /** The size of a range, in bytes. */
@@ -249,14 +228,11 @@ function empty(handle: number): void {
   const { addon, descriptor, words, bytes } = family();
   const sizeClass = classOfHandle(handle)!;
   const offset = offsetOf(sizeClass, handle);
-  undo(handle, isSmall(sizeClass) ? words[offset / 4]! : 0);
+  // Only small ranges hold others: what is large is data.
+  const undoing = isSmall(sizeClass) ? undoings.get(words[offset / 4]!) : undefined;
+  if (undoing !== undefined) undoing(handle);
   if (isSmall(sizeClass)) bytes.fill(0, offset, offset + sizeClass.sizeBytes);
   else addon.punchHole(descriptor, offset, sizeClass.sizeBytes);
-}
-
-/** Only small ranges hold others: what is large is data. */
-function undo(handle: number, kind: number): void {
-  undoings.get(kind)?.(handle);
 }
 
 function isSmall({ sizeBytes }: SizeClass): boolean {

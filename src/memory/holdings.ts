@@ -2,12 +2,12 @@
  * What this process holds of the family's ranges, written where others can read it, so that a death gives it back.
  *
  * Runs in: every process; the list of a dead one is read by whoever buries it.
- * Guarantees: an entry is written after its count was raised and erased before it is lowered: a process that is killed
- * in between leaves a range that nobody can take, never one that is taken from under a holder. The last holder's entry
- * stays until the range has been given back: a grave-digger ends what the dead one had begun.
+ * Guarantees: an entry stands for one of the holders that its range has counted, whoever is killed at whatever point. The
+ * last holder's entry stays until the range has been given back: a grave-digger ends what the dead one had begun.
  */
 import { ClosedError } from "../base/errors.ts";
-import { releaseFrom, reserve, retain, settle, take, view, type Range } from "./arena.ts";
+import { releaseFrom, reserve, settle, take, view, type Range } from "./arena.ts";
+import { mapList, move, raise } from "./counts.ts";
 import { family } from "./family.ts";
 import { handlesPerParticipant, heldOffset, pageBytes, participant as field, participantEntry } from "./layout.ts";
 import { indexOf, onBurial, onEntry, ownId } from "./participants.ts";
@@ -17,6 +17,7 @@ export type Holding = number;
 
 interface List {
   readonly entries: Int32Array;
+  readonly index: number;
   readonly entry: number;
   readonly unused: number[];
   used: number;
@@ -26,16 +27,16 @@ let list: List | undefined;
 
 onEntry(() => {
   const index = indexOf(ownId());
-  list = { entries: map(index), entry: participantEntry(index), unused: [], used: 0 };
+  list = { entries: mapList(index), index, entry: participantEntry(index), unused: [], used: 0 };
 });
 
 onBurial((index) => {
   const { addon, descriptor, words } = family();
   const used = Atomics.load(words, participantEntry(index) + field.held);
   if (used === 0) return;
-  const entries = map(index);
-  for (let at = 0; at < used; at++) releaseFrom(entries, at);
-  addon.detach(entries.buffer as ArrayBuffer);
+  const entries = mapList(index);
+  for (let at = 0; at < used; at++) releaseFrom(entries, at, index);
+  addon.detach(entries.buffer);
   addon.punchHole(descriptor, heldOffset(index), handlesPerParticipant * 4);
 });
 
@@ -73,42 +74,39 @@ export function holdReserved(sizeBytes: number): HeldRange {
 export function holdToo(handle: number): Holding | undefined {
   const own = ownList();
   const at = newEntry(own);
-  if (!retain(handle)) {
-    own.unused.push(at);
-    return undefined;
-  }
-  Atomics.store(own.entries, at, handle);
-  return at;
+  if (raise(handle, own.entries, at, own.index)) return at;
+  own.unused.push(at);
+  return undefined;
 }
 
 export function letGo(holding: Holding): void {
-  const { entries, unused } = ownList();
-  releaseFrom(entries, holding);
+  const { entries, index, unused } = ownList();
+  releaseFrom(entries, holding, index);
   unused.push(holding); // Afterwards: what is let go may let go of more.
 }
 
-/** What this process held is held from now on by what it has put the handle into (an item of a queue). */
+/** What this process held is held from now on by a message, outside of shared memory, that names it. */
 export function handOn(holding: Holding): void {
   const { entries, unused } = ownList();
   Atomics.store(entries, holding, 0);
   unused.push(holding);
 }
 
-/**
- * What this process held is held from now on by the word that names it.
- *
- * Erased here before it is written there: who dies in between leaves a range that nobody can take, never one that is let
- * go twice.
- */
-export function handOnTo(words: Int32Array, at: number, { handle, holding }: HeldRange): void {
-  handOn(holding);
-  Atomics.store(words, at, handle);
+/** This process takes over what a message held. */
+export function takeOver(handle: number): Holding {
+  return note(handle);
 }
 
-/** This process takes over a range that something else held for it (an item of a queue). */
-export function takeOver(handle: number): Holding {
-  ownId();
-  return note(handle);
+/**
+ * What this process held is held from now on by a word of the core, if that is 0.
+ *
+ * @returns 0; or what the word names already: this process goes on holding what it held
+ */
+export function handOnTo(words: Int32Array, at: number, { handle, holding }: HeldRange): number {
+  const { entries, unused } = ownList();
+  const before = move(handle, entries, holding, words, at);
+  if (before === 0) unused.push(holding);
+  return before;
 }
 
 /** How many ranges this process holds. */
@@ -208,10 +206,6 @@ function note(handle: number): Holding {
   return at;
 }
 
-/**
- * All that can take time: in a process that has just begun, V8 compiles this now, and the kernel finds the page. So between
- * a count and its entry there are a few instructions, not a hundred microseconds in which a death would leave one holder too many.
- */
 function newEntry(own: List): Holding {
   const at = own.unused.pop() ?? own.used++;
   if (at >= handlesPerParticipant) {
@@ -219,16 +213,10 @@ function newEntry(own: List): Holding {
     throw new RangeError(`A process can hold ${handlesPerParticipant} shared objects; this one holds as many already`);
   }
   if (at === own.used - 1) Atomics.store(family().words, own.entry + field.held, own.used);
-  Atomics.store(own.entries, at, 0);
   return at;
 }
 
 function ownList(): List {
   ownId();
   return list!;
-}
-
-function map(index: number): Int32Array {
-  const { addon, descriptor } = family();
-  return new Int32Array(addon.map(descriptor, heldOffset(index), handlesPerParticipant * 4));
 }

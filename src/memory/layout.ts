@@ -15,7 +15,7 @@
  * A range's handle is its number in the list of counts: it names size and place, and fits 32 bits.
  */
 export const magic = 0x6e6d7031;
-export const layoutVersion = 2;
+export const layoutVersion = 3;
 
 const kib = 1024;
 const mib = 1024 * kib;
@@ -71,6 +71,11 @@ export const participant = {
   alarm: 10,
   /** The index of the word of the lock that it has at the end of a queue; 0: none. */
   inside: 11,
+  /** The change of a count that it is about to make, or has begun (`counts.ts`); 0: none. And what belongs to it. */
+  change: 12,
+  changeHandle: 13,
+  changeFrom: 14,
+  changeAt: 15,
 } as const;
 
 /** The index of the first word of a participant's entry. */

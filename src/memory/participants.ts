@@ -25,8 +25,9 @@ const generations = 2 ** (31 - participantBits);
 /** What else has to be put right when a participant has died. Called once for each, by whoever buries it. */
 export type Burial = (index: number) => void;
 
-const burials: Burial[] = [];
-/** Who is being buried by this process at this moment. */
+/** In this order. What was being changed; what was being done under a lock; what was held. */
+const burials: Readonly<Record<"changes" | "locks" | "last", Burial[]>> = { changes: [], locks: [], last: [] };
+/** Who is being buried by this process at this moment, and who had begun to bury it and has died. */
 const burying = new Set<number>();
 const entries: (() => void)[] = [];
 const childEnds: (() => void)[] = [];
@@ -34,11 +35,10 @@ let own = 0;
 
 /**
  * @param burial must not fail when it is done twice: a grave-digger may die in the middle
- * @param order "first": while what the dead one held is still held
+ * @param order "locks" and "changes": while what the dead one held is still held
  */
-export function onBurial(burial: Burial, order: "first" | "last" = "last"): void {
-  if (order === "first") burials.unshift(burial);
-  else burials.push(burial);
+export function onBurial(burial: Burial, order: keyof typeof burials = "last"): void {
+  burials[order].push(burial);
 }
 
 /** Called after the end of each process that this one has started, in whatever way it ended; what it held is let go. */
@@ -243,18 +243,41 @@ function makeFound(words: Int32Array, index: number): void {
  */
 function bury(index: number, from: number = alive): void {
   const { words } = family();
+  const diggers = from < 0 ? endedDiggers(-from, index) : [];
+  if (diggers === undefined) return;
   const state = participantEntry(index) + field.state;
   if (Atomics.compareExchange(words, state, from, -process.pid) !== from) return;
   const id = idOfIndex(index);
   const { pid } = markOfIndex(index);
-  if (id !== own) burying.add(id);
+  const ended = [id, ...diggers].filter((each) => each !== own && !burying.has(each));
+  for (const each of ended) burying.add(each);
   try {
-    for (const burial of burials) burial(index);
+    for (const each of Object.values(burials)) for (const burial of each) burial(index);
     if (id !== own) buryForTheDead(pid);
   } finally {
-    burying.delete(id);
+    for (const each of ended) burying.delete(each);
   }
   Atomics.store(words, state, free);
+}
+
+/**
+ * Who was at it before, as participants that have died, too. One may have been about to let go of something that the dead
+ * one held: that is put right first, so that it is not let go twice.
+ *
+ * @returns undefined where somebody else is at that: who buries the grave-digger buries those that it was burying, too
+ */
+function endedDiggers(pid: number, butIndex: number): number[] | undefined {
+  const { words } = family();
+  const found: number[] = [];
+  const highest = Atomics.load(words, header.highestParticipant);
+  for (let index = 1; index <= highest; index++) {
+    const entry = participantEntry(index);
+    if (index === butIndex || words[entry + field.pid] !== pid) continue;
+    if (Atomics.load(words, entry + field.change) !== 0) lookAfter(idOfIndex(index));
+    if (Atomics.load(words, entry + field.change) !== 0) return undefined;
+    found.push(idOfIndex(index));
+  }
+  return found;
 }
 
 /** What the dead one was burying when it died. */

@@ -4,8 +4,7 @@
  * Runs in: every process.
  * Guarantees: one lock for all processes; it is there as long as what it belongs to.
  */
-import { release } from "../memory/arena.ts";
-import { handleOf, handOn, holdToo, sharedObject } from "../memory/holdings.ts";
+import { handleOf, handOnTo, holdToo, letGo, sharedObject } from "../memory/holdings.ts";
 import { Lock } from "./lock.ts";
 
 /** @param at the index of the word that keeps the lock's handle */
@@ -14,11 +13,10 @@ export function ownLock(words: Int32Array, at: number): Lock {
   if (known !== 0) return lockOf(known);
   const made = new Lock();
   const handle = handleOf(made)!;
-  // Held by the word from before it stands there: who dies in between leaves a range too much, never a word that lies.
-  handOn(holdToo(handle)!);
-  const quicker = Atomics.compareExchange(words, at, 0, handle);
+  const holding = holdToo(handle)!; // It is there: this process holds it already.
+  const quicker = handOnTo(words, at, { handle, holding });
   if (quicker === 0) return made;
-  release(handle);
+  letGo(holding);
   return lockOf(quicker);
 }
 

@@ -44,25 +44,15 @@ describe("ranges", () => {
     assert.ok(held.every(({ handle }) => holders(handle) === 0));
   });
 
-  test("what is handed on to a word is erased from this process's list before the word names it", () => {
-    const [held, outer] = [hold(64), hold(64)];
+  test("what is handed on to a word is let go with it, and stays held here where the word names something already", () => {
+    const [held, second, outer] = [hold(64), hold(64), hold(64)];
     const { words, base } = view(outer.handle);
-    const { store } = Atomics;
-    const stores: [at: boolean, value: number][] = [];
-    Atomics.store = ((array: Int32Array, at: number, value: number) => {
-      stores.push([array === words && at === base + 1, value]);
-      return store(array, at, value);
-    }) as typeof store;
-    try {
-      handOnTo(words, base + 1, held);
-    } finally {
-      Atomics.store = store;
-    }
-    assert.deepEqual(stores, [
-      [false, 0],
-      [true, held.handle],
-    ]);
-    assert.equal(holders(held.handle), 1);
+    const before = holdingCount();
+    assert.equal(handOnTo(words, base + 1, held), 0);
+    assert.equal(handOnTo(words, base + 1, second), held.handle);
+    assert.equal(holdingCount(), before - 1);
+    letGo(second.holding);
+    assert.deepEqual([holders(held.handle), holders(second.handle)], [1, 0]);
     releaseFrom(words, base + 1);
     assert.equal(holders(held.handle), 0);
     letGo(outer.holding);

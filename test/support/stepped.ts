@@ -43,6 +43,8 @@ class Stepper {
   /** @param inside whether it stands in what has become a generator */
   emit(node: AnyNode, inside: boolean): string {
     switch (node.type) {
+      case "Program":
+        return (node["body"] as AnyNode[]).map((each) => this.#statement(each)).join("\n");
       case "ImportDeclaration": {
         const names = (node["specifiers"] as AnyNode[]).map((specifier) => {
           const [imported, local] = [specifier["imported"], specifier["local"]] as { name: string }[];
@@ -83,6 +85,12 @@ class Stepper {
       at = child.end;
     }
     return copied + this.#text.slice(at, node.end);
+  }
+
+  /** What a module does when it is loaded, it does at once. */
+  #statement(node: AnyNode): string {
+    if (node.type !== "ExpressionStatement") return this.emit(node, false);
+    return `finish(${this.emit(node["expression"] as AnyNode, false)});`;
   }
 
   #method(node: AnyNode): string {
@@ -177,6 +185,7 @@ const { Atomics, process, performance } = given.globals;
 const modules = Object.create(null);
 const importOf = (name) => ({ ...given[name], ...modules[name] });
 const isSteps = (value) => value !== null && typeof value === "object" && value[Symbol.toStringTag] === "Generator";
+function finish(value) { if (isSteps(value)) for (const _ of value); }
 function* run(value) { return isSteps(value) ? yield* value : value; }
 function* got(object, name) { const own = object[name + "$get"]; return own === undefined ? object[name] : yield* own.call(object); }
 ${parts.join("\n")}
