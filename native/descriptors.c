@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-enum { MAX_DESCRIPTORS = 16, MAX_PARTS = 16 };
+#include "packets.h"
+
+enum { MAX_PARTS = 16 };
 
 static napi_value socket_pair(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
@@ -35,38 +36,19 @@ static napi_value send_descriptors(napi_env env, napi_callback_info info) {
   void *bytes;
   size_t length;
   uint32_t count;
-  int descriptors[MAX_DESCRIPTORS];
+  int descriptors[MP_MOST_DESCRIPTORS];
   mp_arguments(env, info, 3, arguments);
   int target = mp_int(env, arguments[0]);
   MP_CHECK(napi_get_typedarray_info(env, arguments[1], NULL, &length, &bytes, NULL, NULL));
   MP_CHECK(napi_get_array_length(env, arguments[2], &count));
-  if (count > MAX_DESCRIPTORS) return mp_throw_errno(env, EINVAL, "sendmsg");
+  if (count > MP_MOST_DESCRIPTORS) return mp_throw_errno(env, EINVAL, "sendmsg");
   for (uint32_t i = 0; i < count; i++) {
     napi_value item;
     MP_CHECK(napi_get_element(env, arguments[2], i, &item));
     descriptors[i] = mp_int(env, item);
   }
   struct iovec part = {bytes, length};
-  union {
-    struct cmsghdr align;
-    char space[CMSG_SPACE(sizeof(int) * MAX_DESCRIPTORS)];
-  } control;
-  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-  if (count > 0) {
-    memset(&control, 0, sizeof(control));
-    message.msg_control = control.space;
-    message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
-    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
-    head->cmsg_level = SOL_SOCKET;
-    head->cmsg_type = SCM_RIGHTS;
-    head->cmsg_len = CMSG_LEN(sizeof(int) * count);
-    memcpy(CMSG_DATA(head), descriptors, sizeof(int) * count);
-  }
-  ssize_t sent;
-  do {
-    sent = sendmsg(target, &message, MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
-  if (sent < 0) return mp_throw_errno(env, errno, "sendmsg");
+  if (mp_send(target, &part, 1, descriptors, count, 0) < 0) return mp_throw_errno(env, errno, "sendmsg");
   return NULL;
 }
 
@@ -83,21 +65,19 @@ static napi_value send_now(napi_env env, napi_callback_info info) {
     MP_CHECK(napi_get_element(env, arguments[1], i, &item));
     MP_CHECK(napi_get_typedarray_info(env, item, NULL, &parts[i].iov_len, &parts[i].iov_base, NULL, NULL));
   }
-  struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
-  ssize_t sent;
-  do {
-    sent = sendmsg(target, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-  } while (sent < 0 && errno == EINTR);
+  ssize_t sent = mp_send(target, parts, count, NULL, 0, MSG_DONTWAIT);
   if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) return mp_throw_errno(env, errno, "sendmsg");
   return mp_from_int(env, sent < 0 ? 0 : sent);
 }
 
-static napi_value received(napi_env env, const char *bytes, size_t length, const int *descriptors, size_t count) {
+static napi_value told(napi_env env, const char *bytes, size_t length, const mp_received *received) {
   napi_value result, buffer, list;
   MP_CHECK(napi_create_object(env, &result));
   MP_CHECK(napi_create_buffer_copy(env, length, bytes, NULL, &buffer));
-  MP_CHECK(napi_create_array_with_length(env, count, &list));
-  for (size_t i = 0; i < count; i++) MP_CHECK(napi_set_element(env, list, (uint32_t)i, mp_from_int(env, descriptors[i])));
+  MP_CHECK(napi_create_array_with_length(env, received->count, &list));
+  for (size_t i = 0; i < received->count; i++) {
+    MP_CHECK(napi_set_element(env, list, (uint32_t)i, mp_from_int(env, received->descriptors[i])));
+  }
   mp_set(env, result, "bytes", buffer);
   mp_set(env, result, "descriptors", list);
   return result;
@@ -119,37 +99,18 @@ static napi_value receive_descriptors(napi_env env, napi_callback_info info) {
   if (length < 0) return mp_throw_errno(env, errno, "recv");
   char *bytes = malloc((size_t)length + 1);
   if (bytes == NULL) return mp_throw_errno(env, ENOMEM, "malloc");
-  struct iovec part = {bytes, (size_t)length + 1};
-  union {
-    struct cmsghdr align;
-    char space[CMSG_SPACE(sizeof(int) * MAX_DESCRIPTORS)];
-  } control;
-  struct msghdr message = {
-      .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space)};
-  ssize_t got;
-  do {
-    got = recvmsg(source, &message, MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
-  if (got <= 0) {
-    int error = errno;
-    free(bytes);
-    if (got < 0) return mp_throw_errno(env, error, "recvmsg");
-    MP_CHECK(napi_get_null(env, &nothing));
-    return nothing;
+  mp_received received;
+  ssize_t got = mp_receive(source, bytes, (size_t)length + 1, &received, 0);
+  int error = got < 0 ? errno : (received.flags & MSG_TRUNC) != 0 ? EMSGSIZE : 0;
+  napi_value result;
+  if (error != 0) {
+    for (size_t i = 0; i < received.count; i++) close(received.descriptors[i]);
+    result = mp_throw_errno(env, error, "recvmsg");
+  } else if (got == 0) {
+    MP_CHECK(napi_get_null(env, &result));
+  } else {
+    result = told(env, bytes, (size_t)got, &received);
   }
-  int descriptors[MAX_DESCRIPTORS];
-  size_t count = 0;
-  for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head != NULL; head = CMSG_NXTHDR(&message, head)) {
-    if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) continue;
-    count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    memcpy(descriptors, CMSG_DATA(head), count * sizeof(int));
-  }
-  if ((message.msg_flags & MSG_TRUNC) != 0) {
-    for (size_t i = 0; i < count; i++) close(descriptors[i]);
-    free(bytes);
-    return mp_throw_errno(env, EMSGSIZE, "recvmsg");
-  }
-  napi_value result = received(env, bytes, (size_t)got, descriptors, count);
   free(bytes);
   return result;
 }

@@ -24,13 +24,13 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "family_names.h"
 #include "fork_server_births.h"
 #include "heap_places.h"
+#include "packets.h"
 #include "uv_declarations.h"
 
 #ifndef SYS_pidfd_open
@@ -207,34 +207,20 @@ static bool fork_for(server *s, member *client, const request *r, const int *rec
 
 /* Reads one request. True in a child. */
 static bool serve_client(server *s, member *client, birth *b) {
-  request r;
-  struct iovec part = {&r, sizeof(r)};
-  union {
-    struct cmsghdr align;
-    char space[CMSG_SPACE(sizeof(int) * MAX_RECEIVED)];
-  } control;
-  struct msghdr message = {
-      .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space)};
-  ssize_t length = recvmsg(client->descriptor, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (length < 0 && (errno == EAGAIN || errno == EINTR)) return false;
-  int received[MAX_RECEIVED];
-  int count = 0;
-  if (length > 0) {
-    for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head != NULL; head = CMSG_NXTHDR(&message, head)) {
-      if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) continue;
-      count = (int)((head->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-      memcpy(received, CMSG_DATA(head), (size_t)count * sizeof(int));
-    }
-  }
-  bool well_formed = length == (ssize_t)sizeof(r) && (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 &&
-                     r.magic == REQUEST_MAGIC && count == ((r.flags & DETACHED) != 0 ? LIFELINE : MAX_RECEIVED);
+  request r = {0};
+  mp_received received;
+  ssize_t length = mp_receive(client->descriptor, &r, sizeof(r), &received, MSG_DONTWAIT);
+  if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return false;
+  size_t wanted = (r.flags & DETACHED) != 0 ? LIFELINE : MAX_RECEIVED;
+  bool is_request = length == (ssize_t)sizeof(r) && r.magic == REQUEST_MAGIC;
+  int cut = received.flags & (MSG_TRUNC | MSG_CTRUNC);
+  bool well_formed = is_request && cut == 0 && received.count == wanted;
   /* The kernel cuts the list of descriptors short when there is no room for them here: a refusal, not rubbish. */
-  bool cut_short = length == (ssize_t)sizeof(r) && r.magic == REQUEST_MAGIC &&
-                   (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == MSG_CTRUNC && count < MAX_RECEIVED;
+  bool cut_short = is_request && cut == MSG_CTRUNC && received.count < MAX_RECEIVED;
   bool in_child = false;
   if (well_formed) {
     s->met++;
-    in_child = fork_for(s, client, &r, received, b);
+    in_child = fork_for(s, client, &r, received.descriptors, b);
   } else if (cut_short) {
     packet answer = {.kind = STARTED, .id = r.id, .code = EMFILE};
     mp_tell(s, client, &answer, offsetof(packet, signal), -1);
@@ -242,7 +228,7 @@ static bool serve_client(server *s, member *client, birth *b) {
     lose_client(s, client); /* It has gone, or says what nobody of ours says. */
   }
   if (!in_child) {
-    for (int i = 0; i < count; i++) close(received[i]);
+    for (size_t i = 0; i < received.count; i++) close(received.descriptors[i]);
   }
   return in_child;
 }

@@ -9,8 +9,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
+
+#include "packets.h"
 
 member *mp_add_member(server *s, member_kind kind, int descriptor) {
   member *m = calloc(1, sizeof(*m));
@@ -48,27 +49,9 @@ typedef enum { SENT, NO_ROOM, STARVED, GONE } sending;
 
 static sending send_packet(int socket, const packet *content, size_t length, int descriptor) {
   struct iovec part = {(void *)content, length};
-  union {
-    struct cmsghdr align;
-    char space[CMSG_SPACE(sizeof(int))];
-  } control;
-  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-  if (descriptor >= 0) {
-    memset(&control, 0, sizeof(control));
-    message.msg_control = control.space;
-    message.msg_controllen = sizeof(control.space);
-    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
-    head->cmsg_level = SOL_SOCKET;
-    head->cmsg_type = SCM_RIGHTS;
-    head->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(head), &descriptor, sizeof(int));
-  }
-  for (;;) {
-    if (sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) return SENT;
-    if (errno == EINTR) continue;
-    if (errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM) return STARVED;
-    return errno == EAGAIN || errno == EWOULDBLOCK ? NO_ROOM : GONE;
-  }
+  if (mp_send(socket, &part, 1, &descriptor, descriptor >= 0 ? 1 : 0, MSG_DONTWAIT) >= 0) return SENT;
+  if (errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM) return STARVED;
+  return errno == EAGAIN || errno == EWOULDBLOCK ? NO_ROOM : GONE;
 }
 
 /* What keeps the first packet of a client back, if anything does: the socket is watched for room, or time passes. */

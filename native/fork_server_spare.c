@@ -16,9 +16,10 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "packets.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
@@ -26,6 +27,10 @@
 
 /* A request's descriptors, and the write end of the spare process's lifeline, first. */
 enum { MOST_SENT = MAX_RECEIVED + 1 };
+static size_t descriptor_count(const request *r) {
+  return 1 + (size_t)((r->flags & DETACHED) != 0 ? LIFELINE : MAX_RECEIVED);
+}
+
 /* What libuv opens anew after a fork, before it closes the old ones. Generous. */
 enum { RENEWED = 8 };
 
@@ -115,29 +120,11 @@ member *mp_hand_to_spare(server *s, const request *r, const int *received) {
     return NULL;
   }
   int descriptors[MOST_SENT];
-  size_t count = 1 + (size_t)((r->flags & DETACHED) != 0 ? LIFELINE : MAX_RECEIVED);
+  size_t count = descriptor_count(r);
   descriptors[0] = spare->far_lifeline;
   memcpy(descriptors + 1, received, (count - 1) * sizeof(int));
   struct iovec part = {(void *)r, sizeof(*r)};
-  union {
-    struct cmsghdr align;
-    char space[CMSG_SPACE(sizeof(int) * MOST_SENT)];
-  } control;
-  memset(&control, 0, sizeof(control));
-  struct msghdr message = {.msg_iov = &part,
-                           .msg_iovlen = 1,
-                           .msg_control = control.space,
-                           .msg_controllen = CMSG_SPACE(sizeof(int) * count)};
-  struct cmsghdr *head = CMSG_FIRSTHDR(&message);
-  head->cmsg_level = SOL_SOCKET;
-  head->cmsg_type = SCM_RIGHTS;
-  head->cmsg_len = CMSG_LEN(sizeof(int) * count);
-  memcpy(CMSG_DATA(head), descriptors, sizeof(int) * count);
-  ssize_t sent;
-  do {
-    sent = sendmsg(spare->job, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-  } while (sent < 0 && errno == EINTR);
-  if (sent < 0) {
+  if (mp_send(spare->job, &part, 1, descriptors, count, MSG_DONTWAIT) < 0) {
     mp_bury_spare(s);
     return NULL;
   }
@@ -165,25 +152,13 @@ bool mp_request_within(birth *b, int milliseconds) {
 }
 
 void mp_await_request(birth *b) {
-  request r;
-  struct iovec part = {&r, sizeof(r)};
-  union {
-    struct cmsghdr align;
-    char space[CMSG_SPACE(sizeof(int) * MOST_SENT)];
-  } control;
-  struct msghdr message = {
-      .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space)};
-  ssize_t length;
-  do {
-    length = recvmsg(b->job, &message, MSG_CMSG_CLOEXEC);
-  } while (length < 0 && errno == EINTR);
-  struct cmsghdr *head = CMSG_FIRSTHDR(&message);
-  size_t count = 1 + (size_t)((r.flags & DETACHED) != 0 ? LIFELINE : MAX_RECEIVED);
-  if (length != (ssize_t)sizeof(r) || head == NULL || head->cmsg_len != CMSG_LEN(sizeof(int) * count)) {
+  request r = {0};
+  mp_received got;
+  ssize_t length = mp_receive(b->job, &r, sizeof(r), &got, 0);
+  if (length != (ssize_t)sizeof(r) || got.count != descriptor_count(&r)) {
     _exit(0); /* The server has ended; or its limit was lowered at this very moment, and its owner sees it end. */
   }
-  int received[MOST_SENT];
-  memcpy(received, CMSG_DATA(head), count * sizeof(int));
+  const int *received = got.descriptors;
   b->flags = r.flags;
   b->control = received[1 + CONTROL];
   b->lifeline = (r.flags & DETACHED) != 0 ? -1 : received[1 + LIFELINE];

@@ -11,7 +11,7 @@ import type { ExitStatus } from "../process/exit-status.ts";
 import { addStackBelow } from "../process/stacks.ts";
 import { decode, decodeSync, needsModules } from "../wire/codec.ts";
 import { smoothedMs } from "./chunk-size.ts";
-import { firstIdOf, type Work } from "./assigned.ts";
+import { nextIdOf, type Work } from "./assigned.ts";
 import type { Crew } from "./crew.ts";
 import { workerExited, type Death } from "./death.ts";
 import { fetchLarge } from "./large-parts.ts";
@@ -76,7 +76,7 @@ export class Answers implements WorkerOwner {
   started(worker: Worker, work: Work): void {
     const { tally } = this.#owner;
     if (work.kind === "chunk") {
-      tally.started(work.firstTaskId + work.done, work.job.settings.fn.name, worker);
+      tally.started(nextIdOf(work), work.job.settings.fn.name, worker);
       return;
     }
     if (work.isSettled || work.state === "running") return;
@@ -168,7 +168,7 @@ export class Answers implements WorkerOwner {
 
   expired(worker: Worker, work: Work, hasBegun: boolean): unknown {
     const timeoutMs = work.kind === "call" ? work.timeoutMs : work.job.settings.timeoutMs;
-    const taskId = firstIdOf(work) + (work.kind === "call" ? 0 : work.done);
+    const taskId = nextIdOf(work);
     const { pid } = worker;
     const what = hasBegun ? "ran longer than" : "had still not begun long after";
     const error = new TimeoutError(
@@ -214,7 +214,7 @@ export class Answers implements WorkerOwner {
       const { done, items, careful, cancelled, condemned } = head;
       const isKnown =
         careful || items.length - done === 1 || (worker.killedByPool && (cancelled || condemned === done));
-      if (isKnown) this.#chunkDied(worker, head, (head.firstTaskId + done) | 0, death);
+      if (isKnown) this.#chunkDied(worker, head, nextIdOf(head) | 0, death);
       else head.job.giveBack(head, done, items.length, true);
       return [head];
     }

@@ -14,6 +14,11 @@ export function firstIdOf(work: Work): number {
   return work.kind === "call" ? work.id : work.firstTaskId;
 }
 
+/** The first of those that are not answered yet. */
+export function nextIdOf(work: Work): number {
+  return work.kind === "call" ? work.id : work.firstTaskId + work.done;
+}
+
 export class Assigned {
   readonly works: Work[] = [];
   batches = 0;

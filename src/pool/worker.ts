@@ -13,7 +13,7 @@ import type { Process } from "../process/process.ts";
 import { supervisionOf } from "../process/process-state.ts";
 import { encode } from "../wire/codec.ts";
 import type { PoolFunction } from "./function-table.ts";
-import { Assigned, firstIdOf, type Work } from "./assigned.ts";
+import { Assigned, nextIdOf, type Work } from "./assigned.ts";
 import { HeadWatch, type Watched } from "./head-watch.ts";
 import { letGoLarge } from "./large-parts.ts";
 import type { Chunk } from "./map-job.ts";
@@ -214,10 +214,9 @@ export class Worker implements PoolSide, Watched {
 
   /** The task is settled already; the worker is to let go of it. */
   cancel(work: Work, reason: unknown): void {
-    const firstTaskId = work.kind === "call" ? work.id : work.firstTaskId + work.done;
     const count = work.kind === "call" ? 1 : work.items.length - work.done;
     if (work.kind === "chunk") work.cancelled = true;
-    this.#tellCancelled(firstTaskId, count, reason);
+    this.#tellCancelled(nextIdOf(work), count, reason);
     const { head } = this.assigned;
     if (work !== head) this.#watch.endBehindHead(work);
     this.#watch.update(head);
@@ -264,8 +263,7 @@ export class Worker implements PoolSide, Watched {
 
   expire(work: Work, hasBegun: boolean): void {
     const reason = this.#owner.expired(this, work, hasBegun);
-    const taskId = firstIdOf(work) + (work.kind === "call" ? 0 : work.done);
-    this.#tellCancelled(taskId, 1, reason);
+    this.#tellCancelled(nextIdOf(work), 1, reason);
     this.#watch.update(this.assigned.head);
   }
 
