@@ -82,6 +82,7 @@ NAPI_MODULE_INIT() {
   add(env, exports, mp_doorbell_functions);
   add(env, exports, mp_family_name_functions);
   add(env, exports, mp_fork_server_functions);
+  add(env, exports, mp_heap_mapping_functions);
   add(env, exports, mp_loop_functions);
   add(env, exports, mp_memory_functions);
   add(env, exports, mp_platform_functions);

@@ -17,7 +17,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -29,6 +28,7 @@
 
 #include "family_names.h"
 #include "fork_server_births.h"
+#include "heap_mappings.h"
 #include "heap_places.h"
 #include "packets.h"
 #include "uv_declarations.h"
@@ -54,24 +54,6 @@ static void lose_client(server *s, member *client) {
 static void give_places_back(server *s) {
   if (s->has_places) munmap((void *)FIRST_HEAP_PLACE, LAST_HEAP_PLACE - FIRST_HEAP_PLACE);
   s->has_places = false;
-}
-
-/* V8 keeps its heap out of forks; each private anonymous mapping is put back in. */
-static int make_heap_copyable(server *s) {
-  FILE *maps = fopen("/proc/self/maps", "re");
-  if (maps == NULL) return errno;
-  char line[512];
-  while (fgets(line, sizeof(line), maps) != NULL) {
-    unsigned long start, end, inode;
-    char permissions[5], path[64] = "";
-    int fields = sscanf(line, "%lx-%lx %4s %*x %*x:%*x %lu %63s", &start, &end, permissions, &inode, path);
-    if (fields < 4 || permissions[3] != 'p' || inode != 0) continue;
-    if (path[0] != '\0' && strncmp(path, "[anon", 5) != 0) continue;
-    if (start == FIRST_HEAP_PLACE && end == LAST_HEAP_PLACE && permissions[0] == '-') s->has_places = true;
-    madvise((void *)start, end - start, MADV_DOFORK);
-  }
-  fclose(maps);
-  return 0;
 }
 
 void mp_leave_server(server *s) {
@@ -270,7 +252,7 @@ static int begin_serving(server *s, int connection, int lifeline) {
  */
 static int serve_on(server *s, int patience, int most, birth *b, bool *in_child) {
   bool for_ever = patience < 0;
-  int error = make_heap_copyable(s);
+  int error = mp_make_heap_copyable(&s->has_places);
   if (error != 0) return error;
   if (for_ever) give_places_back(s);
   bool wanted = for_ever; /* a spare process: one attempt after each request, once there is nothing else to do */

@@ -72,6 +72,12 @@ export interface Addon {
   awaitRequest(): ForkedDescriptors;
   /** Whether that will not block; waits for it so long. */
   requestWithin(milliseconds: number): boolean;
+  /**
+   * Puts what this process has in memory into large pages, as much as it can in that time, where the kernel can (Linux 6.1):
+   * a fork then has less to copy. Who writes to a large page of a copy has still only a small one copied. To be called
+   * before the first fork: what is shared by then would be there twice.
+   */
+  useLargePages(milliseconds: number): void;
   /** What begins so in /dev/shm is cleared when `serve` ends because the family's root has ended. */
   nameFamily(prefix: string): void;
   /** From now on this thread, and what it starts, runs on these processors only. */

@@ -1,8 +1,8 @@
 /** The fork server: preloading, nesting, many at once, its own death. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { rootCertificates } from "node:tls";
@@ -21,6 +21,10 @@ import { projectRoot } from "../support/project.ts";
 
 const skip = !getAllStartMethods().includes("forkserver");
 const context = skip ? getContext("spawn") : getContext("forkserver");
+
+/** MADV_COLLAPSE is there from Linux 6.1 on. */
+const [major = 0, minor = 0] = release().split(".").map(Number);
+const hasLargePages = existsSync("/sys/kernel/mm/transparent_hugepage") && (major > 6 || (major === 6 && minor >= 1));
 
 async function run<R>(target: () => R): Promise<Awaited<R>> {
   const child = new context.Process({ target: target as Target });
@@ -140,6 +144,31 @@ test("the fork server", { skip }, async (t) => {
     assert.notEqual(first[4], second[4]);
     setForkserverPreload([]);
   });
+
+  await t.test(
+    "what is preloaded and large is in large pages, of which a child copies only what it writes to",
+    async () => {
+      setForkserverPreload([module("preloaded-numbers")]);
+      const write = async (): Promise<[found: number[], kilobytes: Record<string, number>]> => {
+        const { numbers } = (await import(
+          module("preloaded-numbers")
+        )) as typeof import("../modules/preloaded-numbers.ts");
+        const places = Array.from({ length: 10 }, (_, n) => n * 2 ** 20);
+        const found = places.map((at) => numbers[at]!);
+        for (const at of places) numbers[at] = 2.5;
+        const rollup = readFileSync("/proc/self/smaps_rollup", "utf8");
+        const lines = [...rollup.matchAll(/^(\w+):\s+(\d+) kB$/gm)].map(([, name, size]) => [name, Number(size)]);
+        return [found, Object.fromEntries(lines) as Record<string, number>];
+      };
+      for (let n = 0; n < 2; n++) {
+        const [found, kilobytes] = await run(write);
+        assert.deepEqual(found, new Array(10).fill(1.5));
+        assert.ok(kilobytes["Private_Dirty"]! < 8 * 1024, JSON.stringify(kilobytes));
+        if (hasLargePages) assert.ok(kilobytes["AnonHugePages"]! > 0, JSON.stringify(kilobytes));
+      }
+      setForkserverPreload([]);
+    },
+  );
 
   await t.test("says which module cannot be preloaded, and recovers", async () => {
     setForkserverPreload(["./no-such-module.js"]);
