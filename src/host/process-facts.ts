@@ -13,7 +13,8 @@ export interface ProcessMark {
 }
 
 export function markOf(pid: number): ProcessMark {
-  return { pid, startTime: readStat(pid)?.startTime };
+  const stat = readStat(pid);
+  return { pid, startTime: stat === "unknown" ? undefined : stat?.startTime };
 }
 
 let own: ProcessMark | undefined;
@@ -31,8 +32,8 @@ export function ownMark(): ProcessMark {
  * have not heard of it. A pidfd sees it likewise.
  */
 export function isRunning({ pid, startTime }: ProcessMark): boolean {
-  if (startTime !== undefined) {
-    const stat = readStat(pid);
+  const stat = startTime === undefined ? "unknown" : readStat(pid);
+  if (stat !== "unknown") {
     if (stat === undefined || stat.startTime !== startTime) return false;
     return (stat.state !== "Z" && stat.state !== "X") || stat.threads > 1;
   }
@@ -52,12 +53,14 @@ interface Stat {
 }
 
 /** proc(5): the second field, the command, may hold spaces and parentheses; the fields are counted from its end. */
-function readStat(pid: number): Stat | undefined {
+function readStat(pid: number): Stat | "unknown" | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "latin1");
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
     return { state: fields[0]!, threads: Number(fields[17]), startTime: Number(fields[19]) };
-  } catch {
-    return undefined; // No such process, or no /proc.
+  } catch (error) {
+    // No such process, or no /proc. Else this process has no descriptor or memory left, and the other one lives, perhaps.
+    const { code } = error as NodeJS.ErrnoException;
+    return code === "ENOENT" || code === "ESRCH" ? undefined : "unknown";
   }
 }

@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { isRunning, markOf } from "#src/host/process-facts.js";
 import { leaveNothingBehind } from "../support/leaks.ts";
+import { projectRoot } from "../support/project.ts";
 import { whyNoPython } from "../support/python.ts";
 
 leaveNothingBehind();
@@ -49,4 +51,16 @@ sys.stdin.readline()
   assert.ok(readFileSync(`/proc/${mark.pid}/stat`, "utf8").includes(") Z "));
   parent.stdin.end();
   await ended;
+});
+
+test("one that has no descriptor left to look with takes nobody for ended who runs", async () => {
+  const ended = spawn("true");
+  await once(ended, "exit");
+  const program = join(projectRoot, "build", "test", "programs", "out-of-descriptors.js");
+  const words = ["-c", 'ulimit -n 64 && exec "$0" "$@"', process.execPath, program, String(ended.pid)];
+  const child = spawn("sh", words, { stdio: ["ignore", "pipe", "inherit"] });
+  let said = "";
+  child.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  await once(child, "close");
+  assert.equal(said, "EMFILE true false\n");
 });

@@ -18,10 +18,13 @@ async function* slowly<T>(items: Iterable<T>): AsyncGenerator<T> {
   }
 }
 
-/** Which limits the workers that end meanwhile had reached, of those that had reached one. */
-async function reasons(during: () => Promise<void>): Promise<WorkerEvent["reason"][]> {
-  const heard: WorkerEvent["reason"][] = [];
-  const listener = (event: unknown): void => void heard.push((event as WorkerEvent).reason);
+/** Which limits the workers that end meanwhile had reached, of those that had reached one; and how others ended, if not by 0. */
+async function reasons(during: () => Promise<void>): Promise<unknown[]> {
+  const heard: unknown[] = [];
+  const listener = (event: unknown): void => {
+    const { reason, exitCode, signalCode } = event as WorkerEvent;
+    heard.push(reason ?? (exitCode === 0 ? undefined : (signalCode ?? exitCode)));
+  };
   subscribe("node-multiprocessing:pool:worker:ended", listener);
   await during().finally(() => unsubscribe("node-multiprocessing:pool:worker:ended", listener));
   return heard.filter((reason) => reason !== undefined);
@@ -233,15 +236,20 @@ forEachStartMethod((_context, method) => {
     }));
 
   test("maxTasksPerChild counts items, not chunks, and a worker is replaced after them, and says so", async () => {
+    const counts = new Map<number, number>();
     const told = await reasons(() =>
       withPool(1, { maxTasksPerChild: 4 }, async (pool) => {
         const pids = await pool.map(() => process.pid, Array.from({ length: 12 }), { chunkSize: 3 });
-        const counts = new Map<number, number>();
         for (const pid of pids) counts.set(pid, (counts.get(pid) ?? 0) + 1);
-        assert.deepEqual([...counts.values()], [4, 4, 4]);
       }),
     );
-    assert.deepEqual(told, ["tasks", "tasks", "tasks"]);
+    assert.deepEqual(
+      [[...counts.values()], told],
+      [
+        [4, 4, 4],
+        ["tasks", "tasks", "tasks"],
+      ],
+    );
   });
 
   test("a worker that uses more than maxMemoryPerChildBytes is replaced once its task is done, and says so", async () => {
