@@ -193,10 +193,9 @@ static bool serve_client(server *s, member *client, birth *b) {
   mp_received received;
   ssize_t length = mp_receive(client->descriptor, &r, sizeof(r), &received, MSG_DONTWAIT);
   if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return false;
-  size_t wanted = (r.flags & DETACHED) != 0 ? LIFELINE : MAX_RECEIVED;
   bool is_request = length == (ssize_t)sizeof(r) && r.magic == REQUEST_MAGIC;
   int cut = received.flags & (MSG_TRUNC | MSG_CTRUNC);
-  bool well_formed = is_request && cut == 0 && received.count == wanted;
+  bool well_formed = is_request && cut == 0 && received.count == mp_request_descriptors(&r);
   /* The kernel cuts the list of descriptors short when there is no room for them here: a refusal, not rubbish. */
   bool cut_short = is_request && cut == MSG_CTRUNC && received.count < MAX_RECEIVED;
   bool in_child = false;

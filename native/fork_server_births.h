@@ -15,6 +15,11 @@ typedef struct {
   uint32_t magic, id, flags;
 } request;
 
+/* How many descriptors come with it. */
+static inline size_t mp_request_descriptors(const request *r) {
+  return (r->flags & DETACHED) != 0 ? LIFELINE : MAX_RECEIVED;
+}
+
 /* What a child begins with. */
 typedef struct {
   int control, lifeline, client;

@@ -27,10 +27,6 @@
 
 /* A request's descriptors, and the write end of the spare process's lifeline, first. */
 enum { MOST_SENT = MAX_RECEIVED + 1 };
-static size_t descriptor_count(const request *r) {
-  return 1 + (size_t)((r->flags & DETACHED) != 0 ? LIFELINE : MAX_RECEIVED);
-}
-
 /* What libuv opens anew after a fork, before it closes the old ones. Generous. */
 enum { RENEWED = 8 };
 
@@ -120,7 +116,7 @@ member *mp_hand_to_spare(server *s, const request *r, const int *received) {
     return NULL;
   }
   int descriptors[MOST_SENT];
-  size_t count = descriptor_count(r);
+  size_t count = 1 + mp_request_descriptors(r);
   descriptors[0] = spare->far_lifeline;
   memcpy(descriptors + 1, received, (count - 1) * sizeof(int));
   struct iovec part = {(void *)r, sizeof(*r)};
@@ -155,7 +151,7 @@ void mp_await_request(birth *b) {
   request r = {0};
   mp_received got;
   ssize_t length = mp_receive(b->job, &r, sizeof(r), &got, 0);
-  if (length != (ssize_t)sizeof(r) || got.count != descriptor_count(&r)) {
+  if (length != (ssize_t)sizeof(r) || got.count != 1 + mp_request_descriptors(&r)) {
     _exit(0); /* The server has ended; or its limit was lowered at this very moment, and its owner sees it end. */
   }
   const int *received = got.descriptors;

@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 
 export interface ProcessMark {
   readonly pid: number;
-  /** Clock ticks since boot; undefined where there is no /proc. */
+  /** Clock ticks since boot; undefined where there is no /proc, or it could not be read. */
   readonly startTime: number | undefined;
 }
 

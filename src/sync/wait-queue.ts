@@ -45,7 +45,8 @@ let nextLook: NodeJS.Timeout | undefined;
 setRingListener(() => serveWoken());
 
 /**
- * Waits until `attempt` succeeds. It is called at once, and again after each wake-up.
+ * Waits until `attempt` succeeds. It is called at once, or after a turn of the event loop that is due; and again after
+ * each wake-up.
  *
  * @param spot the index of the word in the core where the object keeps the mask of who waits
  * @param what for the message of the TimeoutError

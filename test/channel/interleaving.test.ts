@@ -1,7 +1,7 @@
 /** Several users of one queue under every order of steps, and with a death at each: see `queue-model.ts` for what that covers. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Mutation } from "../support/stepped.ts";
+import { testEveryRun, testFaultsAreFound, type Fault } from "../support/explored.ts";
 import { explore, type Scenario } from "./queue-model.ts";
 
 const bounded = { maxSize: 1, joinable: false };
@@ -29,14 +29,7 @@ const small: Record<string, Scenario> = {
   "a queue that is closed meanwhile": { ...unbounded, ...calm, programs: ["put", "get", "close"] },
 };
 
-for (const [what, scenario] of Object.entries(small)) {
-  test(`every run: ${what}`, (t) => {
-    const { states, ends, deaths, complete } = explore(scenario);
-    t.diagnostic(`${states} states, ${ends} ends, ${deaths} deaths`);
-    assert.ok(complete && ends > 3);
-    assert.equal(deaths > 0, scenario.deaths > 0);
-  });
-}
+testEveryRun(small, explore);
 
 /**
  * Milliseconds for each of the eight, which is a part of their runs. Gone through to the end once, which takes minutes:
@@ -58,7 +51,7 @@ for (const joinable of [false, true]) {
   }
 }
 
-const mutations: Record<string, { mutation: Mutation; scenario: Scenario; finds: RegExp }> = {
+const mutations: Record<string, Fault<Scenario>> = {
   "a put that wakes nobody": {
     mutation: [/\n\s+wake\(this\.getSpot\);\n\s+return "put";/, '\nreturn "put";'],
     scenario: { ...unbounded, ...calm, programs: ["put", "get"] },
@@ -94,8 +87,4 @@ const mutations: Record<string, { mutation: Mutation; scenario: Scenario; finds:
   },
 };
 
-for (const [what, { mutation, scenario, finds }] of Object.entries(mutations)) {
-  test(`the explorer finds what is wrong with ${what}`, () => {
-    assert.throws(() => explore(scenario, [mutation], 20_000), finds);
-  });
-}
+testFaultsAreFound(mutations, explore);

@@ -9,6 +9,7 @@
 import * as errors from "#src/base/errors.js";
 import * as channelErrors from "#src/channel/errors.js";
 import * as layout from "#src/memory/layout.js";
+import type { Explored } from "../support/explored.ts";
 import { search, type Choice } from "../support/search.ts";
 import { stepped, type Factory, type Mutation, type Steps } from "../support/stepped.ts";
 import {
@@ -37,13 +38,9 @@ export interface Scenario {
   readonly preemptions: number;
 }
 
-export interface Explored {
-  readonly states: number;
-  readonly ends: number;
-  readonly deaths: number;
+export interface ExploredQueue extends Explored {
+  /** Items of which the taker died. */
   readonly lost: number;
-  /** No run is left out. */
-  readonly complete: boolean;
 }
 
 type QueueChoice = Choice<"die" | "look">;
@@ -280,7 +277,7 @@ class World {
 }
 
 /** Goes through all runs of a scenario, up to a time; throws with the run that breaks a rule. */
-export function explore(scenario: Scenario, mutations: readonly Mutation[] = [], limitMs = Infinity): Explored {
+export function explore(scenario: Scenario, mutations: readonly Mutation[] = [], limitMs = Infinity): ExploredQueue {
   const factory = stepped(files, [...fewer, ...mutations]);
   let [deaths, lost] = [0, 0];
   const ended = (world: World): void => {

@@ -7,6 +7,7 @@
  */
 import * as errors from "#src/base/errors.js";
 import * as layout from "#src/memory/layout.js";
+import type { Explored } from "../support/explored.ts";
 import { search, type Choice } from "../support/search.ts";
 import { stepped, type Exports, type Factory, type Mutation, type Steps } from "../support/stepped.ts";
 
@@ -36,7 +37,6 @@ interface Code {
   };
   readonly lists: { makeList(handles: readonly number[]): Steps<Held> };
   readonly participants: { ownId(): Steps<number>; lookAfter(id: number): Steps<boolean> };
-  readonly arena: { view(handle: number): Steps<{ readonly base: number }> };
 }
 
 interface Walker {
@@ -56,8 +56,8 @@ const firstPid = 1000;
 /** The range itself, made by the first one; what is in it while anybody holds it. */
 const handle = 1;
 const content = 77;
-/** A word of a list that it does not use for one handle. */
-const freeWord = 7;
+/** The word of a list that names the next one: a list of so few has none. */
+const nextWord = 7;
 
 const words: Int32Array<ArrayBuffer> = new Int32Array((layout.sizeClasses[0]!.offset + few * rangeBytes) / 4);
 const bytes = new Uint8Array(words.buffer);
@@ -154,7 +154,7 @@ class World {
       if (action !== "hold") {
         const list = yield* making.makeList(action === "list" ? [handle] : []);
         if (action === "move")
-          yield* holdings.handOnTo(words, rangesAt + ((list.handle - 1) * rangeBytes) / 4 + freeWord, {
+          yield* holdings.handOnTo(words, rangesAt + ((list.handle - 1) * rangeBytes) / 4 + nextWord, {
             handle,
             holding,
           });
@@ -226,16 +226,11 @@ class World {
 
   key(): string {
     const parts: unknown[] = [this.#last, this.deaths, this.#preemptions];
-    parts.push(
-      words
-        .subarray(0, layout.participantEntry(mostWalkers + 1))
-        .filter((_, at) => at >= layout.participantEntry(0) || at < 16)
-        .join(","),
-    );
-    parts.push(
-      words.subarray(layout.countWord(0), layout.countWord(few + 1)).join(","),
-      words.subarray(rangesAt).join(","),
-    );
+    // The header, and the hint where a range of the smallest size was last found; then who takes part.
+    parts.push(words.subarray(0, layout.headerHints + 1).join(","));
+    parts.push(words.subarray(layout.participantEntry(0), layout.participantEntry(mostWalkers + 1)).join(","));
+    parts.push(words.subarray(layout.countWord(0), layout.countWord(few + 1)).join(","));
+    parts.push(words.subarray(rangesAt).join(","));
     for (const list of lists) parts.push(list.join(","));
     for (const { state, history } of this.walkers) parts.push(state, history);
     return parts.join(" ");
@@ -249,14 +244,6 @@ const files = [
   "memory/holdings.js",
   "channel/lists.js",
 ];
-
-export interface Explored {
-  readonly states: number;
-  readonly ends: number;
-  readonly deaths: number;
-  /** No run is left out. */
-  readonly complete: boolean;
-}
 
 /** Goes through all runs of a scenario, up to a time; throws with the run that breaks a rule. */
 export function explore(scenario: Scenario, mutations: readonly Mutation[] = [], limitMs = Infinity): Explored {

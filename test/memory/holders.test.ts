@@ -1,7 +1,7 @@
 /** Who holds what, under every order of steps and with a death at each: see `holders-model.ts` for what that covers. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Mutation } from "../support/stepped.ts";
+import { testEveryRun, testFaultsAreFound, type Fault } from "../support/explored.ts";
 import { explore, type Scenario } from "./holders-model.ts";
 
 const calm = { deaths: 0, preemptions: 2 };
@@ -26,14 +26,7 @@ const small: Record<string, Scenario> = {
   },
 };
 
-for (const [what, scenario] of Object.entries(small)) {
-  test(`every run: ${what}`, (t) => {
-    const { states, ends, deaths, complete } = explore(scenario);
-    t.diagnostic(`${states} states, ${ends} ends, ${deaths} deaths`);
-    assert.ok(complete && ends > 3);
-    assert.equal(deaths > 0, scenario.deaths > 0);
-  });
-}
+testEveryRun(small, explore);
 
 /** Milliseconds for each, which is a part of their runs. All were gone through to the end once, in 5 to 20 s each. */
 const limitMs = 1000;
@@ -57,7 +50,7 @@ for (const [what, scenario] of Object.entries(large)) {
 }
 
 const oneDies = small["two hold a range, of which one dies at any step"]!;
-const mutations: Record<string, { mutation: Mutation; scenario: Scenario; finds: RegExp }> = {
+const mutations: Record<string, Fault<Scenario>> = {
   "a change that nobody completes after a death": {
     mutation: [/if \(noted === 0\)\n\s+return;/, "return;"],
     scenario: oneDies,
@@ -85,8 +78,4 @@ const mutations: Record<string, { mutation: Mutation; scenario: Scenario; finds:
   },
 };
 
-for (const [what, { mutation, scenario, finds }] of Object.entries(mutations)) {
-  test(`the explorer finds what is wrong with ${what}`, () => {
-    assert.throws(() => explore(scenario, [mutation], 20_000), finds);
-  });
-}
+testFaultsAreFound(mutations, explore);
