@@ -18,7 +18,6 @@ export type Holding = number;
 interface List {
   readonly entries: Int32Array;
   readonly index: number;
-  readonly entry: number;
   readonly unused: number[];
   used: number;
 }
@@ -27,7 +26,7 @@ let list: List | undefined;
 
 onEntry(() => {
   const index = indexOf(ownId());
-  list = { entries: mapList(index), index, entry: participantEntry(index), unused: [], used: 0 };
+  list = { entries: mapList(index), index, unused: [], used: 0 };
 });
 
 onBurial((index) => {
@@ -212,7 +211,7 @@ function newEntry(own: List): Holding {
     own.used--;
     throw new RangeError(`A process can hold ${handlesPerParticipant} shared objects; this one holds as many already`);
   }
-  if (at === own.used - 1) Atomics.store(family().words, own.entry + field.held, own.used);
+  if (at === own.used - 1) Atomics.store(family().words, participantEntry(own.index) + field.held, own.used);
   return at;
 }
 
