@@ -28,12 +28,12 @@ extern const mp_function mp_affinity_functions[];    /* on which processors this
 extern const mp_function mp_descriptor_functions[]; /* socket pairs, pipes, descriptors in messages */
 extern const mp_function mp_doorbell_functions[];    /* sockets and futexes by which one process wakes another */
 extern const mp_function mp_family_name_functions[]; /* names in /dev/shm that end with the family */
-extern const mp_function mp_fork_server_functions[]; /* serve: forks on request, returns in the child */
+extern const mp_function mp_fork_server_functions[]; /* serve: forks on request, returns in the child; its end */
 extern const mp_function mp_heap_mapping_functions[]; /* in which pages this process has its memory */
 extern const mp_function mp_loop_functions[];        /* watch a descriptor, notice an empty event loop */
 extern const mp_function mp_memory_functions[];      /* memory files, named segments, mappings */
 extern const mp_function mp_platform_functions[];    /* Node without its platform's threads */
-extern const mp_function mp_process_functions[];     /* pidfds, lifelines, _exit */
+extern const mp_function mp_process_functions[];     /* pidfds, lifelines */
 
 /* Throws what errno says; returns NULL for the caller to return. */
 napi_value mp_throw_errno(napi_env env, int error, const char *system_call);

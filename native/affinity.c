@@ -35,8 +35,22 @@ static napi_value get_affinity(napi_env env, napi_callback_info info) {
   return list;
 }
 
+static napi_value current_cpu(napi_env env, napi_callback_info info) {
+  (void)info;
+  return mp_from_int(env, sched_getcpu());
+}
+
+static napi_value yield_now(napi_env env, napi_callback_info info) {
+  (void)env;
+  (void)info;
+  sched_yield();
+  return NULL;
+}
+
 const mp_function mp_affinity_functions[] = {
   {"setAffinity", set_affinity},
   {"getAffinity", get_affinity},
+  {"currentCpu", current_cpu},
+  {"yieldNow", yield_now}, /* (): sched_yield */
   {NULL, NULL},
 };

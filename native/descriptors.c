@@ -31,6 +31,13 @@ static napi_value make_pipe(napi_env env, napi_callback_info info) {
   return mp_pair(env, ends[0], ends[1]);
 }
 
+static napi_value duplicate(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  mp_arguments(env, info, 1, arguments);
+  int made = fcntl(mp_int(env, arguments[0]), F_DUPFD_CLOEXEC, 3);
+  return made < 0 ? mp_throw_errno(env, errno, "fcntl") : mp_from_int(env, made);
+}
+
 static napi_value send_descriptors(napi_env env, napi_callback_info info) {
   napi_value arguments[3];
   void *bytes;
@@ -68,6 +75,22 @@ static napi_value send_now(napi_env env, napi_callback_info info) {
   ssize_t sent = mp_send(target, parts, count, NULL, 0, MSG_DONTWAIT);
   if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) return mp_throw_errno(env, errno, "sendmsg");
   return mp_from_int(env, sent < 0 ? 0 : sent);
+}
+
+static napi_value receive_now(napi_env env, napi_callback_info info) {
+  napi_value arguments[2], nothing;
+  void *bytes;
+  size_t length;
+  mp_arguments(env, info, 2, arguments);
+  MP_CHECK(napi_get_typedarray_info(env, arguments[1], NULL, &length, &bytes, NULL, NULL));
+  ssize_t got;
+  do {
+    got = recv(mp_int(env, arguments[0]), bytes, length, MSG_DONTWAIT);
+  } while (got < 0 && errno == EINTR);
+  if (got >= 0) return mp_from_int(env, got);
+  if (errno != EAGAIN && errno != EWOULDBLOCK) return mp_throw_errno(env, errno, "recv");
+  MP_CHECK(napi_get_undefined(env, &nothing));
+  return nothing;
 }
 
 static napi_value told(napi_env env, const char *bytes, size_t length, const mp_received *received) {
@@ -150,8 +173,10 @@ static napi_value set_close_on_exec(napi_env env, napi_callback_info info) {
 const mp_function mp_descriptor_functions[] = {
     {"socketPair", socket_pair},                 /* ("stream" | "seqpacket") -> [one end, the other], closed on exec */
     {"pipe", make_pipe},                         /* () -> [read end, write end], closed on exec */
+    {"duplicate", duplicate},                    /* (descriptor) -> another one, closed on exec */
     {"sendDescriptors", send_descriptors},       /* (socket, bytes, descriptors): one message */
     {"sendNow", send_now},                       /* (socket, parts) -> how many bytes there was room for */
+    {"receiveNow", receive_now},                 /* (socket, bytes) -> how many came; 0 at the end; undefined: none yet */
     {"receiveDescriptors", receive_descriptors}, /* (socket) -> {bytes, descriptors} | null at the end | undefined */
     {"packetLength", packet_length},             /* (socket) -> of the next packet; 0 at the end; undefined: none yet */
     {"setNonBlocking", set_non_blocking},        /* (descriptor, on) */

@@ -63,10 +63,10 @@ void mp_leave_server(server *s) {
       if (waiting->descriptor >= 0) close(waiting->descriptor);
     }
   }
-  if (s->spare != NULL) {
-    close(s->spare->connection);
-    close(s->spare->job);
-    close(s->spare->far_lifeline);
+  for (size_t i = 0; i < MOST_SPARES && s->spares[i] != NULL; i++) {
+    close(s->spares[i]->connection);
+    close(s->spares[i]->job);
+    close(s->spares[i]->far_lifeline);
   }
   close(s->epoll);
   if (s->lifeline >= 0) close(s->lifeline);
@@ -107,11 +107,11 @@ static void await_watching(int connection) {
   if (length <= 0) _exit(0); /* The server has ended: whoever asked for this process asks another one. */
 }
 
-/* Gives the request to the spare process. False where there is none, or it cannot take it. */
+/* Gives the request to a spare process. False where there is none, or it cannot take it. */
 static bool hand_over(server *s, member *client, const request *r, const int *received) {
-  if (s->spare == NULL) return false;
+  if (s->spares[0] == NULL) return false;
   /* Before it is handed over: what has been told its job runs, and must be watched by its client. */
-  int for_client = fcntl(s->spare->descriptor, F_DUPFD_CLOEXEC, 3);
+  int for_client = fcntl(s->spares[0]->descriptor, F_DUPFD_CLOEXEC, 3);
   member *child = for_client < 0 ? NULL : mp_hand_to_spare(s, r, received);
   if (child == NULL) {
     if (for_client >= 0) close(for_client);
@@ -201,6 +201,7 @@ static bool serve_client(server *s, member *client, birth *b) {
   bool in_child = false;
   if (well_formed) {
     s->met++;
+    s->flags = r.flags;
     in_child = fork_for(s, client, &r, received.descriptors, b);
   } else if (cut_short) {
     packet answer = {.kind = STARTED, .id = r.id, .code = EMFILE};
@@ -223,6 +224,7 @@ static void bury(server *s, member *child) {
   else report.code = found > 0 ? WEXITSTATUS(status) : NOT_KNOWN; /* Somebody else has reaped it. */
   if (child->client != NULL) mp_tell(s, child->client, &report, sizeof(report), -1);
   mp_remove_member(s, child);
+  mp_expect_keeper(s);
 }
 
 /* An errno when it cannot begin. */
@@ -245,6 +247,15 @@ static int begin_serving(server *s, int connection, int lifeline) {
   return 0;
 }
 
+/* A child that ends at once has ended by then. Arbitrary. */
+enum { QUIET_MS = 4 };
+
+/* In milliseconds; -1: whatever happens is told. */
+static int time_to_look(const server *s) {
+  if (s->starved > 0) return RETRY_MS;
+  return s->next_look_ms > 0 ? s->next_look_ms : -1;
+}
+
 /*
  * Meets requests: for ever, or, where it is to come back, until none has come for `patience` ms or `most` are met. Returns
  * with 0 in each child, with `in_child` set; else in the server, with an errno when it cannot go on.
@@ -254,26 +265,27 @@ static int serve_on(server *s, int patience, int most, birth *b, bool *in_child)
   int error = mp_make_heap_copyable(&s->has_places);
   if (error != 0) return error;
   if (for_ever) give_places_back(s);
-  bool wanted = for_ever; /* a spare process: one attempt after each request, once there is nothing else to do */
+  bool wanted = for_ever; /* spare processes: until one cannot be had; tried again after each request */
   while (for_ever || s->met < most) {
     struct epoll_event event;
-    wanted = wanted && s->spare == NULL;
+    wanted = wanted && s->spares[MOST_SPARES - 1] == NULL;
+    bool at_once = wanted && s->spares[0] == NULL;
     /* What has just been woken runs first, here or on another processor: to fork takes as long as a child lives. */
-    if (wanted) sched_yield();
+    if (at_once) sched_yield();
     /* One at a time: what it leads to may remove others from the list. */
-    int count = epoll_wait(s->epoll, &event, 1, wanted ? 0 : !for_ever ? patience : s->starved > 0 ? RETRY_MS : -1);
+    int count = epoll_wait(s->epoll, &event, 1, at_once ? 0 : wanted ? QUIET_MS : for_ever ? time_to_look(s) : patience);
     if (count < 0 && errno != EINTR) return errno;
     if (count == 0 && wanted) {
-      wanted = false;
-      *in_child = mp_fork_spare(s, b);
+      *in_child = mp_fork_spare(s, b, &wanted);
       if (*in_child) return 0;
     }
+    if (count == 0) mp_look_for_keepers(s);
     if (s->starved > 0) mp_tell_starved(s);
     if (count == 0 && !for_ever) break;
     if (count <= 0) continue;
     member *m = event.data.ptr;
     if (m->kind != CLIENT) {
-      if (m == s->spare) mp_bury_spare(s);
+      if (m->kind == SPARE) mp_bury_spare(s, m);
       else bury(s, m);
       continue;
     }
@@ -283,8 +295,8 @@ static int serve_on(server *s, int patience, int most, birth *b, bool *in_child)
       *in_child = serve_client(s, m, b);
       if (*in_child) return 0;
     }
-    /* Who has been served is not waited for as long as the first one. */
-    if (s->met > 0) patience = 0;
+    /* Who has been served is not waited for as long as the first one; but its next request may be on its way. */
+    if (s->met > 0) patience = 1;
   }
   s->met = 0;
   return 0;
@@ -293,6 +305,7 @@ static int serve_on(server *s, int patience, int most, birth *b, bool *in_child)
 /* A process serves once, with pauses, and is born once. */
 static server serving = {.epoll = -1};
 static birth born;
+static pid_t server_pid;
 
 static napi_value tell_birth(napi_env env) {
   napi_value result;
@@ -309,6 +322,7 @@ static napi_value serve(napi_env env, napi_callback_info info) {
   uv_loop_t *loop;
   bool in_child = false;
   mp_arguments(env, info, 4, arguments);
+  if (serving.epoll < 0) server_pid = getpid();
   int error = serving.epoll >= 0 ? 0 : begin_serving(&serving, mp_int(env, arguments[0]), mp_int(env, arguments[1]));
   if (error == 0) error = serve_on(&serving, mp_int(env, arguments[2]), mp_int(env, arguments[3]), &born, &in_child);
   if (error != 0) return mp_throw_errno(env, error, "serve");
@@ -327,15 +341,36 @@ static napi_value await_request(napi_env env, napi_callback_info info) {
   return tell_birth(env);
 }
 
+static napi_value await_words(napi_env env, napi_callback_info info) {
+  (void)env;
+  (void)info;
+  mp_await_words(&born);
+  return NULL;
+}
+
+static napi_value imports(napi_env env, napi_callback_info info) {
+  (void)info;
+  return mp_from_bool(env, (born.flags & IMPORTS) != 0);
+}
+
 static napi_value request_within(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   mp_arguments(env, info, 1, arguments);
   return mp_from_bool(env, born.job < 0 || mp_request_within(&born, mp_int(env, arguments[0])));
 }
 
+static napi_value exit_now(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  mp_arguments(env, info, 1, arguments);
+  mp_end_child(server_pid, mp_int(env, arguments[0]));
+}
+
 const mp_function mp_fork_server_functions[] = {
     {"serve", serve}, /* (connection, lifeline | -1, patience in ms | -1, most) -> whether this is a child */
+    {"awaitWords", await_words}, /* (): awake, for a while, until the owner has said something */
+    {"imports", imports}, /* () -> whether the last request's job needed modules; in a child */
     {"requestWithin", request_within}, /* (milliseconds) -> whether awaitRequest will not block */
     {"awaitRequest", await_request}, /* () -> {control, lifeline, client, flags}, of a child */
+    {"exitNow", exit_now}, /* (code), of a child: ends it by _exit */
     {NULL, NULL},
 };

@@ -30,7 +30,7 @@ typedef struct outgoing {
 
 typedef enum { CLIENT, CHILD, SPARE } member_kind;
 
-/* What the loop watches: a client's connection, or the pidfd of a child or of the spare process. */
+/* What the loop watches: a client's connection, or the pidfd of a child or of a spare process. */
 typedef struct member {
   member_kind kind;
   int descriptor;
@@ -42,19 +42,24 @@ typedef struct member {
   pid_t pid;
   uint32_t id;
   struct member *client; /* NULL once that has gone */
-  /* of the spare process: the server's ends of its connection, of where its request will come, of its lifeline */
+  /* of a spare process: the server's ends of its connection, of where its request will come, of its lifeline */
   int connection, job, far_lifeline;
   rlim_t limit; /* how many descriptors it might have, as it began */
 } member;
+
+/* One to be handed over at once, another for the next request, so that none need be forked while a child runs. */
+enum { MOST_SPARES = 2 };
 
 typedef struct {
   int epoll;
   member *members;
   int starved; /* clients that are */
+  uint32_t flags; /* of the last request */
   int met; /* requests since it came back to JavaScript */
+  int next_look_ms; /* for keepers of children's memory, which nothing tells of: fork_server_end.c */
   bool has_places; /* what preload/heap_places.c took */
   int lifeline; /* the server's own; -1: none */
-  member *spare; /* NULL: none */
+  member *spares[MOST_SPARES]; /* the oldest first; NULL behind the last */
   struct sigaction interrupt, hangup, terminate, child_signal; /* as they were, for the children */
 } server;
 

@@ -12,11 +12,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "packets.h"
@@ -27,6 +29,8 @@
 
 /* A request's descriptors, and the write end of the spare process's lifeline, first. */
 enum { MOST_SENT = MAX_RECEIVED + 1 };
+/* An owner has its job encoded in that time, most often. Arbitrary. */
+enum { AWAKE_US = 400 };
 /* What libuv opens anew after a fork, before it closes the old ones. Generous. */
 enum { RENEWED = 8 };
 
@@ -51,7 +55,8 @@ static rlim_t descriptor_limit(pid_t pid) {
   return prlimit(pid, RLIMIT_NOFILE, NULL, &limit) == 0 ? limit.rlim_cur : 0;
 }
 
-bool mp_fork_spare(server *s, birth *b) {
+bool mp_fork_spare(server *s, birth *b, bool *done) {
+  *done = false;
   if (!has_room()) return false;
   int connection[2], job[2], lifeline[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, connection) != 0) return false;
@@ -71,7 +76,9 @@ bool mp_fork_spare(server *s, birth *b) {
   sigprocmask(SIG_SETMASK, &all, &before);
   pid_t pid = fork();
   if (pid == 0) {
-    *b = (birth){.control = -1, .lifeline = -1, .client = connection[1], .job = job[1], .spare_lifeline = lifeline[0]};
+    *b = (birth){.control = -1, .lifeline = -1, .client = connection[1], .flags = s->flags};
+    b->job = job[1];
+    b->spare_lifeline = lifeline[0];
     close(connection[0]);
     close(job[0]);
     close(lifeline[1]);
@@ -105,35 +112,63 @@ bool mp_fork_spare(server *s, birth *b) {
   spare->job = job[0];
   spare->far_lifeline = lifeline[1];
   spare->limit = descriptor_limit(0);
-  s->spare = spare;
+  size_t last = 0;
+  while (s->spares[last] != NULL) last++;
+  s->spares[last] = spare;
+  *done = true;
   return false;
 }
 
+static void take_out(server *s, const member *spare) {
+  size_t at = 0;
+  while (s->spares[at] != spare) at++;
+  for (; at + 1 < MOST_SPARES; at++) s->spares[at] = s->spares[at + 1];
+  s->spares[MOST_SPARES - 1] = NULL;
+}
+
+/* A process that is woken now does not run on that processor, where its owner goes on; the scheduler, left alone, often puts
+ * all three on one while others are idle. False where it cannot be helped; else the process allows it itself again. */
+static bool keep_off(pid_t pid, int cpu) {
+  cpu_set_t allowed;
+  if (cpu < 0 || cpu >= CPU_SETSIZE || sched_getaffinity(pid, sizeof(allowed), &allowed) != 0) return false;
+  if (!CPU_ISSET(cpu, &allowed)) return false;
+  CPU_CLR(cpu, &allowed);
+  return CPU_COUNT(&allowed) > 0 && sched_setaffinity(pid, sizeof(allowed), &allowed) == 0;
+}
+
+static void allow_again(int cpu) {
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
+  CPU_SET(cpu, &allowed);
+  sched_setaffinity(0, sizeof(allowed), &allowed);
+}
+
 member *mp_hand_to_spare(server *s, const request *r, const int *received) {
-  member *spare = s->spare;
+  member *spare = s->spares[0];
   if (descriptor_limit(spare->pid) < spare->limit) {
-    mp_bury_spare(s); /* It has perhaps no room for the descriptors any more. */
+    mp_bury_spare(s, spare); /* It has perhaps no room for the descriptors any more. */
     return NULL;
   }
   int descriptors[MOST_SENT];
   size_t count = 1 + mp_request_descriptors(r);
   descriptors[0] = spare->far_lifeline;
   memcpy(descriptors + 1, received, (count - 1) * sizeof(int));
-  struct iovec part = {(void *)r, sizeof(*r)};
+  request handed = *r;
+  if (!keep_off(spare->pid, r->cpu)) handed.cpu = -1;
+  struct iovec part = {&handed, sizeof(handed)};
   if (mp_send(spare->job, &part, 1, descriptors, count, MSG_DONTWAIT) < 0) {
-    mp_bury_spare(s);
+    mp_bury_spare(s, spare);
     return NULL;
   }
   close(spare->job);
   close(spare->far_lifeline);
   spare->kind = CHILD;
-  s->spare = NULL;
+  take_out(s, spare);
   return spare;
 }
 
-void mp_bury_spare(server *s) {
-  member *spare = s->spare;
-  s->spare = NULL;
+void mp_bury_spare(server *s, member *spare) {
+  take_out(s, spare);
   kill(spare->pid, SIGKILL); /* Ours until it is waited for. */
   waitpid(spare->pid, NULL, 0);
   close(spare->connection);
@@ -154,6 +189,7 @@ void mp_await_request(birth *b) {
   if (length != (ssize_t)sizeof(r) || got.count != 1 + mp_request_descriptors(&r)) {
     _exit(0); /* The server has ended; or its limit was lowered at this very moment, and its owner sees it end. */
   }
+  if (r.cpu >= 0) allow_again(r.cpu);
   const int *received = got.descriptors;
   b->flags = r.flags;
   b->control = received[1 + CONTROL];
@@ -163,4 +199,16 @@ void mp_await_request(birth *b) {
   close(received[0]);
   b->job = b->spare_lifeline = -1;
   mp_take_over(received + 1, b);
+}
+
+/* Asleep it would be woken on its owner's processor, where it waits until that sleeps. */
+void mp_await_words(const birth *b) {
+  struct timespec begun, now;
+  struct pollfd control = {.fd = b->control, .events = POLLIN};
+  clock_gettime(CLOCK_MONOTONIC, &begun);
+  do {
+    if (poll(&control, 1, 0) != 0) return;
+    sched_yield();
+    clock_gettime(CLOCK_MONOTONIC, &now);
+  } while ((now.tv_sec - begun.tv_sec) * 1000000000 + now.tv_nsec - begun.tv_nsec < AWAKE_US * 1000);
 }

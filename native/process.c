@@ -1,4 +1,4 @@
-/* Processes: pidfd_open(2), pidfd_send_signal(2), ioctl_pidfd(2), waitid(2), fcntl(2) for lifelines, _exit(2). */
+/* Processes: pidfd_open(2), pidfd_send_signal(2), ioctl_pidfd(2), waitid(2), fcntl(2) for lifelines. */
 #include "addon.h"
 
 #include <errno.h>
@@ -6,6 +6,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -28,12 +30,6 @@ typedef struct {
 #define MP_PIDFD_GET_INFO _IOWR(0xFF, 11, pidfd_info)
 enum { MP_PIDFD_INFO_EXIT = 1 << 3 };
 
-static napi_value exit_now(napi_env env, napi_callback_info info) {
-  napi_value arguments[1];
-  mp_arguments(env, info, 1, arguments);
-  _exit(mp_int(env, arguments[0]));
-}
-
 static napi_value pidfd_open(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   mp_arguments(env, info, 1, arguments);
@@ -48,6 +44,30 @@ static napi_value pidfd_signal(napi_env env, napi_callback_info info) {
   long result = syscall(SYS_pidfd_send_signal, mp_int(env, arguments[0]), mp_int(env, arguments[1]), NULL, 0);
   if (result != 0 && errno != ESRCH) return mp_throw_errno(env, errno, "pidfd_send_signal");
   return mp_from_bool(env, result == 0);
+}
+
+extern char **environ;
+
+/* A process has one environment; its copies in worker threads are not asked for. */
+static napi_value environment_changed(napi_env env, napi_callback_info info) {
+  (void)info;
+  static char *known = NULL;
+  static size_t known_length = 0;
+  size_t length = 0;
+  bool same = true;
+  for (char **each = environ; each != NULL && *each != NULL; each++) {
+    size_t size = strlen(*each) + 1;
+    same = same && length + size <= known_length && memcmp(known + length, *each, size) == 0;
+    length += size;
+  }
+  if (same && length == known_length) return mp_from_bool(env, false);
+  char *copy = malloc(length + 1);
+  if (copy == NULL) return mp_from_bool(env, true);
+  free(known);
+  known = copy;
+  known_length = length;
+  for (char **each = environ; each != NULL && *each != NULL; each++) copy = stpcpy(copy, *each) + 1;
+  return mp_from_bool(env, true);
 }
 
 static napi_value status_object(napi_env env, int code, int signal_number) {
@@ -126,10 +146,10 @@ static napi_value capabilities(napi_env env, napi_callback_info info) {
 }
 
 const mp_function mp_process_functions[] = {
-    {"exitNow", exit_now},                  /* (code): _exit */
     {"pidfdOpen", pidfd_open},              /* (pid) -> descriptor that can be read once the process has ended */
     {"pidfdSignal", pidfd_signal},          /* (pidfd, number) -> false when it has ended */
     {"pidfdExitStatus", pidfd_exit_status}, /* (pidfd) -> {code, signal} | null where the kernel does not tell (yet) */
+    {"environmentChanged", environment_changed}, /* () -> whether it is another than at the last call; true at the first */
     {"armLifeline", arm_lifeline},          /* (read end): SIGKILL to this process when the write end is closed */
     {"reapOrphan", reap_orphan},            /* (pid) -> {code, signal} | null: not left to this process, or not ended */
     {"capabilities", capabilities},         /* () -> {pidfd, pidfdInfo} */

@@ -14,7 +14,7 @@ typedef struct uv_signal_s uv_signal_t;
 
 /* enum uv_handle_type */
 enum { MP_UV_IDLE = 6, MP_UV_POLL = 8, MP_UV_PREPARE = 9, MP_UV_SIGNAL = 16 };
-enum { MP_UV_READABLE = 1 };
+enum { MP_UV_READABLE = 1, MP_UV_WRITABLE = 2 };
 
 typedef void (*mp_uv_close_cb)(uv_handle_t *);
 typedef void (*mp_uv_poll_cb)(uv_handle_t *, int status, int events);

@@ -85,6 +85,10 @@ export async function bundle() {
   mkdirSync(join(fresh, "doors"));
   writeFileSync(join(fresh, "doors", "package.json"), '{ "type": "module" }\n');
   writeFileSync(join(fresh, "doors", "main.js"), `export * from "../../${doorFile.main}";\n`);
+  // Likewise, what a rehearsal brings in.
+  mkdirSync(join(fresh, "process"));
+  writeFileSync(join(fresh, "process", "package.json"), '{ "type": "module" }\n');
+  copyFileSync(join(dist, "process", "rehearsal-sample.js"), join(fresh, "process", "rehearsal-sample.js"));
   rmSync(folder, { recursive: true, force: true });
   renameSync(fresh, folder);
   await writeDoors(folder);

@@ -27,7 +27,7 @@ async function asServer() {
   const { addonOrUndefined } = load("core")["host/addon.js"];
   const { rehearse } = load("programs")["process/rehearsal.js"];
   const addon = addonOrUndefined();
-  if (addon !== undefined) await rehearse(addon);
+  if (addon !== undefined) await rehearse(addon, () => {});
 }
 
 await (isServer ? asServer() : asProgram());

@@ -57,7 +57,7 @@ const patienceMs = 2;
 const muchBytes = 160 * 2 ** 20;
 const largePagesMs = 200;
 
-const speedUps = [...warmUps(settings.inUse), () => rehearse(addon)];
+const speedUps = [...warmUps(settings.inUse), () => rehearse(addon, restoreStreams)];
 const isEarly = settings.preload.length === 0 && !loadsModulesFirst(process.execArgv, process.env["NODE_OPTIONS"]);
 
 void getReady().then((ready) => {

@@ -25,6 +25,8 @@ export interface ForkedDescriptors {
 export interface Watcher {
   ref(): void;
   unref(): void;
+  /** Whether it is also called while the descriptor can be written. */
+  untilWritable(on: boolean): void;
   /** Twice is fine. The descriptor stays open. */
   close(): void;
 }
@@ -35,10 +37,14 @@ export interface Addon {
   socketPair(type: "stream" | "seqpacket"): [number, number];
   /** Read end and write end, closed on exec. */
   pipe(): [number, number];
+  /** Another descriptor of the same, closed on exec. */
+  duplicate(descriptor: number): number;
   /** One message. */
   sendDescriptors(socket: number, bytes: Uint8Array, descriptors: readonly number[]): void;
   /** The parts, one behind the other, without waiting: how many of their bytes there was room for. */
   sendNow(socket: number, parts: readonly Uint8Array[]): number;
+  /** What there is, as far as it fits: how many bytes. 0 at the end; undefined when there is nothing yet. */
+  receiveNow(socket: number, bytes: Uint8Array): number | undefined;
   /**
    * One message; null at the end; undefined when none is there yet (non-blocking sockets only). Fewer descriptors than
    * were sent where this process has no room for more.
@@ -70,6 +76,10 @@ export interface Addon {
    * request; it ends here when its server ends.
    */
   awaitRequest(): ForkedDescriptors;
+  /** In a child: waits for the first words, awake, for a while. Afterwards there may be none yet. */
+  awaitWords(): void;
+  /** In a child: whether the job of the server's last request needed modules; until its own has come, that is a guess. */
+  imports(): boolean;
   /** Whether that will not block; waits for it so long. */
   requestWithin(milliseconds: number): boolean;
   /**
@@ -83,8 +93,14 @@ export interface Addon {
   /** From now on this thread, and what it starts, runs on these processors only. */
   setAffinity(cpus: readonly number[]): void;
   getAffinity(): number[];
+  /** The processor on which this thread runs at this moment; -1 where the kernel does not tell. */
+  currentCpu(): number;
+  /** Others that wait for this thread's processor run first: what has just been woken there, above all. */
+  yieldNow(): void;
   /** `_exit`: no handler of Node's or of the C library's runs. */
   exitNow(code: number): never;
+  /** Whether the process's environment is another than at the last call; true at the first one. */
+  environmentChanged(): boolean;
   /** A descriptor that can be read once the process has ended. */
   pidfdOpen(pid: number): number;
   /** False when the process has ended. */

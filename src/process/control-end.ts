@@ -15,6 +15,11 @@ const retryMs = 0.2;
 
 /** Most first words are a few thousand bytes: read at once, whatever they are made of. Arbitrary. */
 const readAheadBytes = 65_536;
+/** For whichever channel is read; what is left in it is at its beginning again before more is read. */
+let ahead: Buffer | undefined;
+
+/** What is copied, so that its reader is woken once. Arbitrary. */
+const smallBytes = 4096;
 
 export class ControlEnd {
   readonly #descriptor: number;
@@ -71,8 +76,9 @@ export class ControlEnd {
     try {
       let length = 0;
       for (const part of parts) length += part.length;
-      this.#write(frameHead(kind, length));
-      for (const part of parts) this.#write(part);
+      const frame = [frameHead(kind, length), ...parts];
+      if (length <= smallBytes) this.#write(Buffer.concat(frame));
+      else for (const part of frame) this.#write(part);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code !== "EPIPE" && code !== "ECONNRESET") throw error;
@@ -87,7 +93,8 @@ export class ControlEnd {
   }
 
   #readAhead(length: number): void {
-    const bytes = Buffer.allocUnsafeSlow(Math.max(length, readAheadBytes));
+    const bytes =
+      length > readAheadBytes ? Buffer.allocUnsafeSlow(length) : (ahead ??= Buffer.allocUnsafeSlow(readAheadBytes));
     let filled = this.#ahead.copy(bytes);
     while (filled < length) {
       // Behind the first head may come a descriptor, which would be lost by reading past it.

@@ -2,7 +2,7 @@
  * What is said between a fork server and those who ask it for processes: packets of fixed layout, in the machine's own
  * byte order (both ends are always on one machine). Pure.
  *
- *   request   magic u32 | id u32 | flags u32            + descriptors: control, stdin, stdout, stderr [, lifeline]
+ *   request   magic u32 | id u32 | flags u32 | cpu i32  + descriptors: control, stdin, stdout, stderr [, lifeline]
  *   started   kind u32 = 1 | id u32 | pid i32 | errno i32         + descriptor: pidfd, when errno is 0
  *   exited    kind u32 = 2 | id u32 | pid i32 | code i32 (-1: not known) | signal i32
  *   settings  JSON, the first packet, from the server's owner
@@ -16,6 +16,7 @@ import { MalformedMessageError } from "../base/errors.ts";
 /** "MPFS". */
 const magic = 0x4d504653;
 const detachedFlag = 1;
+const importsFlag = 2;
 const startedKind = 1;
 export const startedBytes = 16;
 const exitedKind = 2;
@@ -47,11 +48,19 @@ export interface ServerReady {
   readonly unsafe?: string;
 }
 
-export function forkRequest(id: number, options: { readonly detached: boolean }): Uint8Array {
-  const view = new DataView(new ArrayBuffer(12));
+export interface ForkOptions {
+  readonly detached: boolean;
+  readonly imports: boolean;
+  /** The processor that the owner runs on: its child had better run on another one. */
+  readonly cpu: number;
+}
+
+export function forkRequest(id: number, { detached, imports, cpu }: ForkOptions): Uint8Array {
+  const view = new DataView(new ArrayBuffer(16));
   view.setUint32(0, magic, littleEndian);
   view.setUint32(4, id, littleEndian);
-  view.setUint32(8, options.detached ? detachedFlag : 0, littleEndian);
+  view.setUint32(8, (detached ? detachedFlag : 0) | (imports ? importsFlag : 0), littleEndian);
+  view.setInt32(12, cpu, littleEndian);
   return new Uint8Array(view.buffer);
 }
 

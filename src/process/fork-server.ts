@@ -12,21 +12,21 @@ import { getSystemErrorName } from "node:util";
 import type { Addon, Watcher } from "../host/addon.ts";
 import { deferred, type Deferred } from "../base/deferred.ts";
 import { MultiprocessingError } from "../base/errors.ts";
-import { closeSync, openSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { owe } from "../sync/debts.ts";
 import {
   codeNotKnown,
   forkRequest,
   parseServerMessage,
   startedBytes,
+  type ForkOptions,
   type ServerMessage,
 } from "./fork-server-protocol.ts";
 
 /** Requests that the server has not answered yet; more would fill the socket, and a write would block. Arbitrary. */
 const longestQueueAtServer = 16;
 
-export interface ForkRequest {
-  readonly detached: boolean;
+export interface ForkRequest extends Omit<ForkOptions, "cpu"> {
   /** control, stdin, stdout, stderr, and the lifeline unless detached. They stay the caller's. */
   readonly descriptors: readonly number[];
   /** The server has it, with descriptors of its own. */
@@ -79,6 +79,11 @@ export class ForkServer {
     return this.#alive;
   }
 
+  /** Whether nothing is asked of it at this moment. */
+  get isIdle(): boolean {
+    return !this.#isBusy;
+  }
+
   fork(request: ForkRequest): void {
     this.#waiting.push(request);
     this.#watcher.ref();
@@ -110,9 +115,14 @@ export class ForkServer {
         continue;
       }
       const id = ++this.#lastId;
+      const { detached, imports } = request;
       try {
-        if (this.#room.length <= this.#asked.size) this.#room.push(openSync("/dev/null", "r"));
-        this.#addon.sendDescriptors(this.#connection, forkRequest(id, request), [...request.descriptors]);
+        if (this.#room.length <= this.#asked.size) this.#room.push(this.#addon.duplicate(this.#connection));
+        this.#addon.sendDescriptors(
+          this.#connection,
+          forkRequest(id, { detached, imports, cpu: this.#addon.currentCpu() }),
+          [...request.descriptors],
+        );
       } catch (cause) {
         // Nobody is to ask it again; what it has still said is taken in first.
         if (isBroken(cause)) this.#receive();

@@ -26,19 +26,19 @@ const idleMs = 5;
 export function becomeChild(
   addon: Addon,
   preloaded: boolean,
-  restoreStreams: () => void,
+  restoreStreams: (inChild: boolean) => void,
   tryOut: () => Promise<void>,
 ): void {
   const takePlace = (): void => {
     leaveServersPlace();
-    restoreStreams();
+    restoreStreams(true);
   };
   void liveAsChild(addon, preloaded, takePlace, tryOut);
 }
 
 /** The part of it that `rehearsal.ts` goes through in the server: whatever it changes is put back there. */
 export function liveAsChild(
-  addon: Pick<Addon, "watchEmptyLoop" | "exitNow" | "awaitRequest" | "requestWithin">,
+  addon: Pick<Addon, "watchEmptyLoop" | "exitNow" | "awaitRequest" | "awaitWords" | "requestWithin">,
   preloaded: boolean,
   takePlace: () => void,
   tryOut: () => Promise<void>,
@@ -58,6 +58,7 @@ export function liveAsChild(
     process.uptime = () => (performance.now() - born) / 1000;
     takePlace();
     channel = new ControlEnd(control);
+    addon.awaitWords();
     applySurroundings(channel.receive("surroundings"));
     adoptForkServer(client);
     return runChild(channel);

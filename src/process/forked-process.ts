@@ -14,7 +14,7 @@ import { MultiprocessingError } from "../base/errors.ts";
 import type { Addon } from "../host/addon.ts";
 import { exitStatus, signalStatus, unknownExitCode, type ExitStatus } from "./exit-status.ts";
 import type { Forked } from "./fork-server.ts";
-import type { OurEnds } from "./forkserver-launcher.ts";
+import type { OurEnds } from "./child-ends.ts";
 import type { Launched } from "./launcher.ts";
 
 /** A server that lives reports within a millisecond of the end; then other ways are tried. Arbitrary. */

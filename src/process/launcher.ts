@@ -8,13 +8,15 @@
  * A launcher brings an operating-system process to life, whose other end of the control channel runs
  * `child-runtime.ts`; what is said over that channel is not its business.
  */
-import type { Duplex, Readable, Writable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
+import type { ControlPort } from "./control-port.ts";
 import type { ExitStatus } from "./exit-status.ts";
 
 /** Experimental and last: "fork", which is not here yet. */
 export type StartMethod = "spawn" | "forkserver";
 
-export interface LaunchRequest {
+/** What decides whether a launcher can meet a request. */
+export interface LaunchOptions {
   /** For messages and for `ps`. */
   readonly name: string;
   readonly detached: boolean;
@@ -25,10 +27,14 @@ export interface LaunchRequest {
   readonly execArgv: readonly string[] | undefined;
 }
 
+export interface LaunchRequest extends LaunchOptions {
+  /** Its job has the child import modules: what is started ahead of the next request prepares for that. */
+  readonly imports: boolean;
+}
+
 export interface Launched {
   readonly pid: number;
-  /** The owner's end of the control channel, a socket pair. */
-  readonly control: Duplex & { ref(): unknown; unref(): unknown };
+  readonly control: ControlPort;
   readonly stdin: Writable | null;
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
@@ -48,15 +54,23 @@ export interface Launcher {
   /** Why this machine, or this process, cannot use the method; undefined when it can. */
   unavailable(): string | undefined;
   /** Why this one request cannot be met by the method; undefined when it can. */
-  cannotHonour(request: LaunchRequest): string | undefined;
-  /** Begins what `launch()`, which is called in the same turn of the event loop, would wait for. Never throws. */
-  beginAhead?(): void;
+  cannotHonour(options: LaunchOptions): string | undefined;
+  /**
+   * Begins what `launch()`, which is called in the same turn of the event loop, would wait for. Never throws.
+   *
+   * @returns what `launch()` is to be given; it is cancelled instead where there will be no launch
+   */
+  begin?(options: LaunchOptions): BegunLaunch | undefined;
   /**
    * Never throws.
    *
    * @param words frames that the child finds in its control channel, in any number of parts
    */
-  launch(request: LaunchRequest, words: readonly Uint8Array[], then: LaunchOutcome): void;
+  launch(request: LaunchRequest, words: readonly Uint8Array[], then: LaunchOutcome, begun?: BegunLaunch): void;
+}
+
+export interface BegunLaunch {
+  cancel(): void;
 }
 
 /** Exactly one of the two is called, once; within `launch()` or later. Neither must throw. */

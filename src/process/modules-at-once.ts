@@ -21,7 +21,7 @@ export async function readModulesAtOnce<T>(work: () => Promise<T>): Promise<T> {
     return Reflect.apply(readFile, promises, call);
   };
   // The loader looks it up each time; whoever else does meanwhile, and keeps it, gets what is always there.
-  const get = (): unknown => (isAskedByLoader() ? atOnce : readFile);
+  const get = (): unknown => (isCalledByLoader(get) ? atOnce : readFile);
   const set = (value: unknown): void => {
     Object.defineProperty(promises, "readFile", { ...original, value });
   };
@@ -38,11 +38,13 @@ function isPlain(file: URL): boolean {
   return file.protocol === "file:" && statSync(file, { throwIfNoEntry: false })?.isFile() === true;
 }
 
-/** Whether the function that called our caller is Node's loader. */
-function isAskedByLoader(): boolean {
+/** @param callee what is called, perhaps, by Node's loader */
+function isCalledByLoader(callee: () => unknown): boolean {
   const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 3;
-  const { stack } = new Error() as { readonly stack: unknown }; // A text, unless the user's prepareStackTrace makes it.
+  const caller: { readonly stack?: unknown } = {};
+  Error.stackTraceLimit = 1;
+  Error.captureStackTrace(caller, callee);
   Error.stackTraceLimit = stackTraceLimit;
+  const { stack } = caller; // A text, unless the user's prepareStackTrace makes it.
   return typeof stack === "string" && stack.includes("(node:internal/modules/esm/load:");
 }

@@ -52,11 +52,11 @@ for (const [fd, name] of (["stdin", "stdout", "stderr"] as const).entries()) {
   Object.defineProperty(process, name, { ...ofNode, get });
 }
 
-/** To be called in a child, once it has its own descriptors. */
-export function restoreStreams(): void {
-  isChild = true;
+/** @param inChild true: in a child, once it has its own descriptors; false: a rehearsal of that, in the server */
+export function restoreStreams(inChild: boolean): void {
+  isChild = inChild;
   // The console asks once. Told so, it asks again.
   for (const name of ["_stdout", "_stderr"]) Reflect.set(console, name, undefined);
   // It takes 1.5 ms: for those only who have preloaded a module that asks there.
-  if (isExported) getBuiltinModule("node:module").syncBuiltinESMExports();
+  if (isExported && inChild) getBuiltinModule("node:module").syncBuiltinESMExports();
 }

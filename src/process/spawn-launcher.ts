@@ -16,6 +16,7 @@ import { familyDescriptor } from "../memory/family.ts";
 import { endsWithThisOne } from "./dependants.ts";
 import { inheritedExecArgv, withoutInspector } from "./exec-arguments.ts";
 import { exitStatus, type ExitStatus } from "./exit-status.ts";
+import { SocketPort, WatchedPort, type ControlPort } from "./control-port.ts";
 import { openControl } from "./first-words.ts";
 import type { Launched, Launcher, LaunchOutcome, LaunchRequest } from "./launcher.ts";
 
@@ -71,17 +72,14 @@ function launch(request: LaunchRequest, words: readonly Uint8Array[], then: Laun
       "exit",
       endsWithThisOne(() => child.kill("SIGKILL")),
     );
-  then.launched(launched(child, controlOf(child, ends?.[0], words)));
+  const control = addon === undefined || ends === undefined ? controlOf(child, words) : new WatchedPort(addon, ends[0]);
+  then.launched(launched(child, control));
 }
 
 /** Without the addon nothing of the library's blocks the thread, so the words may be written in the background. */
-function controlOf(child: ChildProcess, ours: number | undefined, words: readonly Uint8Array[]): Socket {
-  if (ours !== undefined)
-    return new (process.getBuiltinModule("node:net").Socket)({ fd: ours, readable: true, writable: true });
-  const control = child.stdio[controlDescriptor] as Socket;
-  control.cork();
-  for (const part of words) control.write(part);
-  control.uncork();
+function controlOf(child: ChildProcess, words: readonly Uint8Array[]): ControlPort {
+  const control = new SocketPort(child.stdio[controlDescriptor] as Socket);
+  control.send(words);
   return control;
 }
 
@@ -91,7 +89,7 @@ function childArguments({ name, execArgv, detached }: LaunchRequest, inFamily: b
   return [...options, program, name, detached ? "detached" : "attached", ...(inFamily ? [familyWord] : [])];
 }
 
-function launched(child: ChildProcess, control: Socket): Launched {
+function launched(child: ChildProcess, control: ControlPort): Launched {
   const [stdin, stdout, stderr] = child.stdio as [Writable | null, Readable | null, Readable | null, ...unknown[]];
   const lifeline = child.stdio[lifelineDescriptor] as Socket;
   lifeline.unref();

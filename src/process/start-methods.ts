@@ -5,7 +5,7 @@
  */
 import { invalidState, MultiprocessingError } from "../base/errors.ts";
 import { checkBoolean, checkOneOf, checkOptions } from "../base/options.ts";
-import type { Launcher, LaunchRequest, StartMethod } from "./launcher.ts";
+import type { Launcher, LaunchOptions, StartMethod } from "./launcher.ts";
 import { forkserverLauncher } from "./forkserver-launcher.ts";
 import { spawnLauncher } from "./spawn-launcher.ts";
 
@@ -75,7 +75,7 @@ export function launcherFor(method: StartMethod, call: string): Launcher {
  *
  * @throws {MultiprocessingError} ERR_MP_NOT_SUPPORTED when a method asked for by name cannot honour it.
  */
-export function launcherForRequest(method: StartMethod | undefined, request: LaunchRequest): Launcher {
+export function launcherForRequest(method: StartMethod | undefined, request: LaunchOptions): Launcher {
   const byName = method ?? chosen;
   if (byName === undefined) {
     return launchers.find(

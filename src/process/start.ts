@@ -6,11 +6,11 @@
  * no process is launched.
  */
 import { endPromise, promise, sent } from "../base/crossing.ts";
-import { encode } from "../wire/codec.ts";
+import { encode, type EncodedMessage } from "../wire/codec.ts";
 import { frameHead } from "./frames.ts";
 import { takeInitDuties } from "./init-duties.ts";
 import { Job } from "./job.ts";
-import type { LaunchRequest, Launched, Launcher, StartMethod } from "./launcher.ts";
+import type { BegunLaunch, LaunchOptions, LaunchRequest, Launched, Launcher, StartMethod } from "./launcher.ts";
 import { getLogger } from "./logger.ts";
 import { prepare } from "./preparation.ts";
 import type { ProcessState } from "./process-state.ts";
@@ -28,7 +28,7 @@ export interface StartOutcome {
 export function startProcess(process: object, state: ProcessState, nearStack: NearStack, then: StartOutcome): void {
   const options = state.options!;
   const { name, daemon, path } = state;
-  const request: LaunchRequest = {
+  const asked: LaunchOptions = {
     name,
     detached: options.detached ?? false,
     stdio: options.stdio ?? "inherit",
@@ -36,8 +36,16 @@ export function startProcess(process: object, state: ProcessState, nearStack: Ne
     cwd: options.cwd,
     execArgv: options.execArgv,
   };
-  launcherForRequest(state.startMethod, request).beginAhead?.();
-  const job = encode(new Job(process), { root: `process "${name}"` });
+  const launcher = launcherForRequest(state.startMethod, asked);
+  const begun = launcher.begin?.(asked);
+  let job: EncodedMessage;
+  try {
+    job = encode(new Job(process), { root: `process "${name}"` });
+  } catch (error) {
+    begun?.cancel();
+    throw error;
+  }
+  const request: LaunchRequest = { ...asked, imports: job.imports };
   const preparation = prepare({ name, daemon, path });
   const words = [
     frameHead("preparation", preparation.length),
@@ -51,28 +59,29 @@ export function startProcess(process: object, state: ProcessState, nearStack: Ne
     endPromise(job.keepAlive);
     then.failed(error);
   };
-  try {
-    launch(state.startMethod, request, words, {
-      launched(launcher, launched) {
-        const supervision = new Supervision(launched, {
-          name,
-          timeoutMs: options.timeoutMs,
-          killGraceMs: options.killGraceMs,
-          signal: options.signal,
-          nearStack,
-          keepAlive: job.keepAlive,
-        });
-        endPromise(job.keepAlive);
-        sent(job.keepAlive, "process");
-        getLogger().debug(`started process "${name}" (pid ${launched.pid}) by ${launcher.method}`);
-        then.started(supervision);
-      },
-      failed,
+  const launched = (by: Launcher, launched: Launched): void => {
+    const supervision = new Supervision(launched, {
+      name,
+      timeoutMs: options.timeoutMs,
+      killGraceMs: options.killGraceMs,
+      signal: options.signal,
+      nearStack,
+      keepAlive: job.keepAlive,
     });
-  } catch (error) {
     endPromise(job.keepAlive);
-    throw error;
-  }
+    sent(job.keepAlive, "process");
+    getLogger().debug(`started process "${name}" (pid ${launched.pid}) by ${by.method}`);
+    then.started(supervision);
+  };
+  launch({ method: state.startMethod, launcher, begun, request, words }, { launched, failed });
+}
+
+interface Attempt {
+  readonly method: StartMethod | undefined;
+  readonly launcher: Launcher;
+  readonly begun: BegunLaunch | undefined;
+  readonly request: LaunchRequest;
+  readonly words: readonly Uint8Array[];
 }
 
 interface MethodOutcome {
@@ -81,30 +90,22 @@ interface MethodOutcome {
 }
 
 /** That a fork server cannot fork is sometimes known only when it has been started: then the next method is taken. */
-function launch(
-  method: StartMethod | undefined,
-  request: LaunchRequest,
-  words: readonly Uint8Array[],
-  then: MethodOutcome,
-): void {
-  const launcher = launcherForRequest(method, request);
-  launcher.launch(request, words, {
-    launched: (launched) => then.launched(launcher, launched),
-    failed(error) {
-      const why = launcher.unavailable();
-      if (why === undefined) {
-        then.failed(error);
-        return;
-      }
-      let next: Launcher;
-      try {
-        next = launcherForRequest(method, request);
-      } catch (refusal) {
-        then.failed(refusal); // The method was asked for by name.
-        return;
-      }
-      getLogger().warning(`start method "${launcher.method}" cannot be used here: ${why}`);
-      next.launch(request, words, { launched: (launched) => then.launched(next, launched), failed: then.failed });
-    },
-  });
+function launch({ method, launcher, begun, request, words }: Attempt, then: MethodOutcome): void {
+  const failed = (error: unknown): void => {
+    const why = launcher.unavailable();
+    if (why === undefined) {
+      then.failed(error);
+      return;
+    }
+    let next: Launcher;
+    try {
+      next = launcherForRequest(method, request);
+    } catch (refusal) {
+      then.failed(refusal); // The method was asked for by name.
+      return;
+    }
+    getLogger().warning(`start method "${launcher.method}" cannot be used here: ${why}`);
+    next.launch(request, words, { launched: (launched) => then.launched(next, launched), failed: then.failed });
+  };
+  launcher.launch(request, words, { launched: (launched) => then.launched(launcher, launched), failed }, begun);
 }

@@ -97,14 +97,9 @@ export class Supervision {
 
   /** Sends a message of a floor above, made of `parts`, whole. Nothing when the child has gone: its end is told. */
   send(parts: readonly Uint8Array[]): void {
-    const { control } = this.launched;
-    if (control.destroyed) return;
-    control.cork();
     let length = 0;
     for (const part of parts) length += part.length;
-    control.write(frameHead("message", length));
-    for (const part of parts) control.write(part);
-    control.uncork();
+    this.launched.control.send([frameHead("message", length), ...parts]);
   }
 
   /** Who is told the messages that the child sends, all of them before `ended` resolves. */
@@ -116,18 +111,15 @@ export class Supervision {
   #readControl(): void {
     const { control } = this.launched;
     const reader = new FrameReader();
-    const finish = (): void => this.#controlEnded.resolve();
-    control.on("data", (chunk: Buffer) => {
+    const take = (bytes: Uint8Array): void => {
       try {
-        for (const frame of reader.push(chunk)) this.#receive(frame);
+        for (const frame of reader.push(bytes)) this.#receive(frame);
       } catch (error) {
         this.#settleError(error); // The stream has lost its frame: nothing after it can be read.
-        control.destroy();
+        control.close();
       }
-    });
-    control.on("error", finish); // EPIPE, ECONNRESET: the child has gone, and how it ended says why.
-    control.on("close", finish);
-    control.on("end", finish);
+    };
+    control.listen(take, () => this.#controlEnded.resolve());
   }
 
   #receive({ kind, payload }: Frame): void {
@@ -202,7 +194,7 @@ export class Supervision {
     const cancel = after(longestDrainMs, () => this.#controlEnded.resolve());
     await this.#controlEnded.promise;
     cancel();
-    control.destroy();
+    control.close();
     if (!this.#delivered) {
       // The reason of an abort is the caller's own: it is passed on untouched.
       if (this.#condemned !== undefined) this.#settle({ error: this.#condemned.reason });

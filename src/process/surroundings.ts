@@ -5,10 +5,11 @@
  * Runs in: both: the owner writes it, the child applies it.
  */
 import { fileURLToPath } from "node:url";
+import { requireAddon } from "../host/addon.ts";
 import { inheritedExecArgv, withoutInspector } from "./exec-arguments.ts";
 import type { ServerSettings } from "./fork-server-protocol.ts";
 import { forkserverPreload, inheritForkserverPreload } from "./fork-server-preload.ts";
-import type { LaunchRequest } from "./launcher.ts";
+import type { LaunchOptions } from "./launcher.ts";
 
 interface Surroundings {
   readonly cwd: string;
@@ -22,7 +23,7 @@ interface Surroundings {
 const lengthBytes = 4;
 
 /** As things are at this moment. */
-export function surroundings({ env, cwd }: LaunchRequest): Uint8Array {
+export function surroundings({ env, cwd }: Pick<LaunchOptions, "env" | "cwd">): Uint8Array {
   const told: Surroundings = {
     cwd: cwd === undefined ? process.cwd() : cwd instanceof URL ? fileURLToPath(cwd) : cwd,
     umask: process.umask(),
@@ -30,14 +31,21 @@ export function surroundings({ env, cwd }: LaunchRequest): Uint8Array {
     title: process.title,
     preload: forkserverPreload(),
   };
-  const environmentText = JSON.stringify({ ...(env ?? withoutInspector(process.env)) });
-  const environmentBytes = Buffer.byteLength(environmentText);
-  const rest = JSON.stringify(told);
-  const payload = Buffer.allocUnsafe(lengthBytes + environmentBytes + Buffer.byteLength(rest));
-  payload.writeUInt32LE(environmentBytes);
-  payload.write(environmentText, lengthBytes);
-  payload.write(rest, lengthBytes + environmentBytes);
-  return payload;
+  const environment = env === undefined ? ownEnvironment() : Buffer.from(JSON.stringify({ ...env }));
+  const length = Buffer.allocUnsafe(lengthBytes);
+  length.writeUInt32LE(environment.length);
+  return Buffer.concat([length, environment, Buffer.from(JSON.stringify(told))]);
+}
+
+const { env: environmentOfProcess } = process;
+let ownText: Buffer | undefined;
+
+/** Reading a variable costs two calls into the C library: all are read only where one has changed. */
+function ownEnvironment(): Buffer {
+  const text = (): Buffer => Buffer.from(JSON.stringify({ ...withoutInspector(process.env) }));
+  if (process.env !== environmentOfProcess) return text(); // A program may put an object of its own in its place.
+  if (requireAddon().environmentChanged() || ownText === undefined) ownText = text();
+  return ownText;
 }
 
 /** @throws when the directory cannot be entered */

@@ -29,6 +29,11 @@ export interface Encoded {
   readonly keepAlive: readonly object[];
 }
 
+export interface EncodedMessage extends Encoded {
+  /** Whether an ES module is among what it needs: to read it takes the loader. */
+  readonly imports: boolean;
+}
+
 /** As `Encoded`, but on loan. */
 export interface EncodedView {
   /** Holds until the next call of `encode` or `encodeView` in this thread: copy it, or write it out, at once. */
@@ -42,12 +47,12 @@ const nothing: readonly object[] = Object.freeze([]);
 let spare: Encoding | undefined;
 
 /** @throws {UnserializableError} when something in it cannot be copied */
-export function encode(value: unknown, options?: EncodeOptions): Encoded {
+export function encode(value: unknown, options?: EncodeOptions): EncodedMessage {
   const encoding = encoded(value, options);
-  const { keep } = encoding;
+  const { keep, imports } = encoding;
   const bytes = encoding.writer.take();
   release(encoding);
-  return { bytes, keepAlive: keep.length === 0 ? nothing : keep };
+  return { bytes, keepAlive: keep.length === 0 ? nothing : keep, imports };
 }
 
 /**

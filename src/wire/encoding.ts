@@ -46,6 +46,8 @@ export class Encoding implements Encoder {
   /** Where the bytes of large buffers go. */
   aside: PutAside | undefined;
   keep: object[] = [];
+  /** An ES module has been referred to. */
+  imports = false;
   readonly writer: Writer = new Writer();
   #root = "";
   #message = 0;
@@ -64,6 +66,7 @@ export class Encoding implements Encoder {
     this.#root = root;
     this.home = home;
     this.aside = aside;
+    this.imports = false;
     this.#message = ++messages;
     this.#shapes = 0;
     this.#depth = 0;
@@ -139,6 +142,7 @@ export class Encoding implements Encoder {
     let known = this.#modules.get(key);
     if (known === undefined) {
       known = { number: this.#modules.size, reference };
+      this.imports ||= reference.how === "import" || reference.how === "binding";
       this.#modules.set(key, known);
     }
     this.writer.uint(known.number);

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { getAllStartMethods, getContext } from "#src/index.js";
-import { forkServersOf, spareOf } from "../support/fork-servers.ts";
+import { forkServersOf, mostSpares, spareOf } from "../support/fork-servers.ts";
 import { childrenOf, leaveNothingBehind } from "../support/leaks.ts";
 import { forEachStartMethod } from "../support/methods.ts";
 import { Program } from "../support/programs.ts";
@@ -78,10 +78,11 @@ test("the server out of descriptors", { skip }, async (t) => {
           },
           args: [marker],
         });
-        // One that was forked ahead under the last round's limit has that limit itself.
-        const [old] = childrenOf(server!);
-        if (old !== undefined) process.kill(Number(old), "SIGKILL");
-        while (childrenOf(server!).includes(old ?? "")) await new Promise((resolve) => setImmediate(resolve));
+        // Those that were forked ahead under the last round's limit have that limit themselves.
+        const old = childrenOf(server!);
+        for (const pid of old) process.kill(Number(pid), "SIGKILL");
+        while (childrenOf(server!).some((pid) => old.includes(pid)))
+          await new Promise((resolve) => setImmediate(resolve));
         const renewed = new Forked({ target: () => {} });
         await renewed.start();
         await renewed.join();
@@ -103,8 +104,8 @@ test("the server out of descriptors", { skip }, async (t) => {
         assert.equal(ran, !refused, `with room for ${room}`);
         if (ran) unlinkSync(marker);
         assert.deepEqual(forkServersOf(process.pid), [server]);
-        const left = childrenOf(server!).length;
-        assert.ok(left <= 1, `${left} processes, of which one may be the spare one`);
+        // The memory of one that has ended is given back by another process, a moment later.
+        while (childrenOf(server!).length > mostSpares) await new Promise((resolve) => setImmediate(resolve));
       }
       assert.ok(refusals >= 3 && refusals < 13, String(refusals));
       const last = new Forked({ target: () => {} });
@@ -134,7 +135,7 @@ test("the server out of descriptors", { skip }, async (t) => {
           } finally {
             for (const descriptor of taken) closeSync(descriptor);
           }
-          while (childrenOf(server!).length > 1) await new Promise((resolve) => setImmediate(resolve));
+          while (childrenOf(server!).length > mostSpares) await new Promise((resolve) => setImmediate(resolve));
           assert.deepEqual(forkServersOf(process.pid), [server]);
         }
       }

@@ -14,7 +14,7 @@ import {
   setForkserverPreload,
   type Target,
 } from "#src/index.js";
-import { forkServersOf, spareOf } from "../support/fork-servers.ts";
+import { forkServersOf, mostSpares, spareOf } from "../support/fork-servers.ts";
 import { leaveNothingBehind } from "../support/leaks.ts";
 import { gone, startProgram } from "../support/programs.ts";
 import { projectRoot } from "../support/project.ts";
@@ -291,6 +291,7 @@ test("the process that is forked ahead of a request", { skip }, async (t) => {
       [process.exitCode, process.argv, process.title, currentProcess().daemon, parentProcess()!.pid],
       Object.keys(process.env).sort(),
       readdirSync("/proc/self/fd").length,
+      /^Cpus_allowed_list:.*$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[0],
     ];
     const child = (): InstanceType<typeof context.Process> =>
       new context.Process({ target: () => [process.pid, facts(), Math.random()] });
@@ -298,15 +299,16 @@ test("the process that is forked ahead of a request", { skip }, async (t) => {
     const numbers: unknown[] = [];
     for (let round = 0; round < 2; round++) {
       const spare = await spareOf(server!);
-      const both = [child(), child()]; // For the second there is none.
-      await Promise.all(both.map((each) => each.start()));
-      const [idle, fresh] = (await Promise.all(both.map((each) => each.result))) as [unknown[], unknown[]];
-      await Promise.all(both.map((each) => each.join()));
-      assert.equal(idle[0], spare);
-      assert.deepEqual(idle[1], fresh[1]);
-      numbers.push(idle[2], fresh[2]);
+      const all = Array.from({ length: mostSpares + 1 }, child); // For the last there is none.
+      await Promise.all(all.map((each) => each.start()));
+      const results = (await Promise.all(all.map((each) => each.result))) as unknown[][];
+      await Promise.all(all.map((each) => each.join()));
+      assert.equal(results[0]![0], spare);
+      const fresh = results.at(-1)!;
+      for (const idle of results.slice(0, -1)) assert.deepEqual(idle[1], fresh[1]);
+      numbers.push(...results.map((each) => each[2]));
     }
-    assert.equal(new Set(numbers).size, 4, String(numbers));
+    assert.equal(new Set(numbers).size, 2 * (mostSpares + 1), String(numbers));
   });
 
   await t.test("is replaced when it is killed, by whatever signal, stopped or not, and nobody notices", async () => {

@@ -9,16 +9,20 @@ export function forkServersOf(pid: number): number[] {
     .map(Number);
 }
 
+/** How many processes a server that has nothing to do has forked ahead. */
+export const mostSpares = 2;
+
 /**
- * The process that a server has forked ahead, once the server has nothing else left to do and no other child, and it has
- * itself tried out its life: it waits in recvmsg(2) then, which nothing else that a server forks does (x64's number, and
- * arm64's).
+ * The process that a server has forked ahead and gives its next request to, once the server has nothing else left to do and
+ * no other children, and they have tried out their lives: they wait in recvmsg(2) then, which nothing else that a server
+ * forks does (x64's number, and arm64's).
  */
 export async function spareOf(server: number): Promise<number> {
   const deadline = performance.now() + 20_000;
   for (;;) {
-    const [only, ...others] = childrenOf(server);
-    if (only !== undefined && others.length === 0 && /^(?:47|212) /.test(syscallOf(only))) return Number(only);
+    const children = childrenOf(server);
+    const wait = children.every((child) => /^(?:47|212) /.test(syscallOf(child)));
+    if (children.length === mostSpares && wait) return Number(children[0]);
     assert.ok(performance.now() < deadline, `the server ${server} has forked nothing ahead`);
     await new Promise((resolve) => setImmediate(resolve));
   }
