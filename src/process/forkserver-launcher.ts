@@ -132,7 +132,7 @@ class Forking implements ForkRequest {
   #words: readonly Uint8Array[];
   /** Undefined until the first words are said; what happens before is kept for then. */
   #then: LaunchOutcome | undefined;
-  #early: ((then: LaunchOutcome) => void) | undefined;
+  #early: { readonly forked: Forked } | { readonly error: unknown } | undefined;
   #ends: Ends;
   #attempts = 0;
   #cancelled = false;
@@ -170,7 +170,7 @@ class Forking implements ForkRequest {
     }
     this.#words = words;
     this.#then = then;
-    this.#early?.(then);
+    this.#takeEarly();
     return true;
   }
 
@@ -178,6 +178,14 @@ class Forking implements ForkRequest {
   cancel(): void {
     this.#cancelled = true;
     this.#ends.closeOurs();
+    this.#takeEarly();
+  }
+
+  #takeEarly(): void {
+    const early = this.#early;
+    if (early === undefined) return;
+    if ("forked" in early) this.started(early.forked);
+    else this.failed(early.error);
   }
 
   sent(): void {
@@ -186,17 +194,14 @@ class Forking implements ForkRequest {
 
   started(forked: Forked): void {
     if (this.#cancelled) closeSync(forked.pidfd);
-    else this.#tell((then) => then.launched(launchedByFork(this.#addon, forked, this.#ends.keep())));
+    else if (this.#then === undefined) this.#early = { forked };
+    else this.#then.launched(launchedByFork(this.#addon, forked, this.#ends.keep()));
   }
 
   failed(error: unknown): void {
     if (this.#cancelled) this.#ends.closeTheirs();
-    else this.#tell(() => this.#failed(error));
-  }
-
-  #tell(what: (then: LaunchOutcome) => void): void {
-    if (this.#then === undefined) this.#early = what;
-    else what(this.#then);
+    else if (this.#then === undefined) this.#early = { error };
+    else this.#failed(error);
   }
 
   #failed(error: unknown): void {

@@ -56,6 +56,13 @@ test("a start whose process is ready before its job", { skip }, async (t) => {
     await child.join();
   });
 
+  await t.test("nor does it matter if the job then turns out to be none", async () => {
+    const never = new Event();
+    const blocking = whenEncoded(() => never.waitSync({ timeoutMs: 50 }));
+    const child = new Process({ target: () => {}, args: [blocking, new WeakMap()] as never });
+    await assert.rejects(child.start(), UnserializableError);
+  });
+
   await t.test("a start within a start: both run", async () => {
     let inner: InstanceType<typeof Process> | undefined;
     const starting = whenEncoded(() => {
