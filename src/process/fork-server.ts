@@ -79,26 +79,22 @@ export class ForkServer {
     return this.#alive;
   }
 
-  /** Whether nothing is asked of it at this moment. */
-  get isIdle(): boolean {
-    return !this.#isBusy;
-  }
-
   fork(request: ForkRequest): void {
     this.#waiting.push(request);
     this.#watcher.ref();
     this.#send();
-    if (this.#isBusy) owe(this.#goOn);
+    if (this.isBusy) owe(this.#goOn);
   }
 
-  get #isBusy(): boolean {
+  /** Whether it has not answered all that was asked of it. */
+  get isBusy(): boolean {
     return this.#asked.size + this.#waiting.length > 0;
   }
 
   /** An answer that is missing is owed, too: of a server that dies before it has given it another one has to be asked. */
   readonly #goOn = (): boolean => {
     this.#receive();
-    return !this.#isBusy;
+    return !this.isBusy;
   };
 
   /** No more requests will come: it ends when the last of its processes has. */
@@ -183,7 +179,7 @@ export class ForkServer {
   }
 
   #endIfIdle(): void {
-    if (this.#retired && this.#running.size === 0 && !this.#isBusy) this.#end();
+    if (this.#retired && this.#running.size === 0 && !this.isBusy) this.#end();
   }
 
   /** The server has ended, or is no longer needed: it ends with its owner's connection. */

@@ -57,10 +57,10 @@ function begin(options: LaunchOptions): Begun | undefined {
   try {
     checkDirectory(options);
     forking = new Forking(requireAddon(), options);
-    const isFirst = server.isIdle;
+    const wasBusy = server.isBusy;
     server.fork(forking);
     // What has just been woken would wait for this thread to sleep, on this processor, while others are idle (measured).
-    if (isFirst) requireAddon().yieldNow();
+    if (!wasBusy) requireAddon().yieldNow();
     const told = surroundings(options);
     return new Begun(forking, [frameHead("surroundings", told.length), told]);
   } catch {
@@ -79,9 +79,9 @@ class Begun implements BegunLaunch {
     this.#told = told;
   }
 
-  /** False where it cannot be used: then it is given up. */
-  go(words: readonly Uint8Array[], then: LaunchOutcome): boolean {
-    return this.#forking.say([...this.#told, ...words], then);
+  launch(request: LaunchRequest, words: readonly Uint8Array[], then: LaunchOutcome): void {
+    noteJob(request);
+    if (!this.#forking.say([...this.#told, ...words], then)) launchAnew(request, words, then);
   }
 
   cancel(): void {
@@ -93,21 +93,23 @@ class Begun implements BegunLaunch {
 const rememberedJobs = 8;
 let jobsSinceImport = rememberedJobs;
 
-function launch(
-  request: LaunchRequest,
-  words: readonly Uint8Array[],
-  then: LaunchOutcome,
-  begun: BegunLaunch | undefined,
-): void {
-  jobsSinceImport = request.imports ? 0 : jobsSinceImport + 1;
-  if (begun instanceof Begun && begun.go(words, then)) return;
+function noteJob({ imports }: LaunchRequest): void {
+  jobsSinceImport = imports ? 0 : jobsSinceImport + 1;
+}
+
+function launch(request: LaunchRequest, words: readonly Uint8Array[], then: LaunchOutcome): void {
+  noteJob(request);
+  launchAnew(request, words, then);
+}
+
+function launchAnew(options: LaunchOptions, words: readonly Uint8Array[], then: LaunchOutcome): void {
   let forking: Forking;
   try {
-    checkDirectory(request);
-    const told = surroundings(request);
-    forking = new Forking(requireAddon(), request, [frameHead("surroundings", told.length), told, ...words], then);
+    checkDirectory(options);
+    const told = surroundings(options);
+    forking = new Forking(requireAddon(), options, [frameHead("surroundings", told.length), told, ...words], then);
   } catch (error) {
-    then.failed(named(error, request.name));
+    then.failed(named(error, options.name));
     return;
   }
   forking.ask();
@@ -132,7 +134,8 @@ class Forking implements ForkRequest {
   #words: readonly Uint8Array[];
   /** Undefined until the first words are said; what happens before is kept for then. */
   #then: LaunchOutcome | undefined;
-  #early: { readonly forked: Forked } | { readonly error: unknown } | undefined;
+  #early: Forked | undefined;
+  #hasFailed = false;
   #ends: Ends;
   #attempts = 0;
   #cancelled = false;
@@ -156,11 +159,11 @@ class Forking implements ForkRequest {
     findForkServer({ found: (server) => server.fork(this), failed: (error) => this.failed(error) });
   }
 
-  /** Of one that was made without words. @returns false when it cannot be told: it is given up then */
+  /** Of one that was made without words. @returns false when it cannot be told: it is given up then, and has run nothing */
   say(words: readonly Uint8Array[], then: LaunchOutcome): boolean {
     let said = false;
     try {
-      said = sayFirst(this.#addon, this.#ends.control, words);
+      said = !this.#hasFailed && sayFirst(this.#addon, this.#ends.control, words);
     } catch {
       // The process has died meanwhile, or there is no descriptor left.
     }
@@ -170,7 +173,7 @@ class Forking implements ForkRequest {
     }
     this.#words = words;
     this.#then = then;
-    this.#takeEarly();
+    if (this.#early !== undefined) this.started(this.#early);
     return true;
   }
 
@@ -178,14 +181,8 @@ class Forking implements ForkRequest {
   cancel(): void {
     this.#cancelled = true;
     this.#ends.closeOurs();
-    this.#takeEarly();
-  }
-
-  #takeEarly(): void {
-    const early = this.#early;
-    if (early === undefined) return;
-    if ("forked" in early) this.started(early.forked);
-    else this.failed(early.error);
+    if (this.#hasFailed) this.#ends.closeTheirs();
+    if (this.#early !== undefined) this.started(this.#early);
   }
 
   sent(): void {
@@ -194,13 +191,13 @@ class Forking implements ForkRequest {
 
   started(forked: Forked): void {
     if (this.#cancelled) closeSync(forked.pidfd);
-    else if (this.#then === undefined) this.#early = { forked };
+    else if (this.#then === undefined) this.#early = forked;
     else this.#then.launched(launchedByFork(this.#addon, forked, this.#ends.keep()));
   }
 
   failed(error: unknown): void {
     if (this.#cancelled) this.#ends.closeTheirs();
-    else if (this.#then === undefined) this.#early = { error };
+    else if (this.#then === undefined) this.#hasFailed = true;
     else this.#failed(error);
   }
 

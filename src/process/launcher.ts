@@ -58,7 +58,7 @@ export interface Launcher {
   /**
    * Begins what `launch()`, which is called in the same turn of the event loop, would wait for. Never throws.
    *
-   * @returns what `launch()` is to be given; it is cancelled instead where there will be no launch
+   * @returns what is to be launched instead, or cancelled, in the same turn
    */
   begin?(options: LaunchOptions): BegunLaunch | undefined;
   /**
@@ -66,10 +66,10 @@ export interface Launcher {
    *
    * @param words frames that the child finds in its control channel, in any number of parts
    */
-  launch(request: LaunchRequest, words: readonly Uint8Array[], then: LaunchOutcome, begun?: BegunLaunch): void;
+  launch(request: LaunchRequest, words: readonly Uint8Array[], then: LaunchOutcome): void;
 }
 
-export interface BegunLaunch {
+export interface BegunLaunch extends Pick<Launcher, "launch"> {
   cancel(): void;
 }
 

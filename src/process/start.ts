@@ -107,5 +107,6 @@ function launch({ method, launcher, begun, request, words }: Attempt, then: Meth
     getLogger().warning(`start method "${launcher.method}" cannot be used here: ${why}`);
     next.launch(request, words, { launched: (launched) => then.launched(next, launched), failed: then.failed });
   };
-  launcher.launch(request, words, { launched: (launched) => then.launched(launcher, launched), failed }, begun);
+  const outcome = { launched: (launched: Launched) => then.launched(launcher, launched), failed };
+  (begun ?? launcher).launch(request, words, outcome);
 }

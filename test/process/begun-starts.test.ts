@@ -78,14 +78,21 @@ test("a start whose process is ready before its job", { skip }, async (t) => {
     await Promise.all([outer.join(), inner!.join()]);
   });
 
-  for (const victim of ["server", "process itself"]) {
-    await t.test(`while the job is encoded the ${victim} is killed`, async () => {
+  for (const [victim, isTold] of [
+    ["server", false],
+    ["server", true],
+    ["process itself", false],
+    ["process itself", true],
+  ] as const) {
+    const known = isTold ? ", and this process hears of it" : "";
+    await t.test(`while the job is encoded the ${victim} is killed${known}`, async () => {
       const [server] = forkServersOf(process.pid);
       const spare = await spareOf(server!);
       const killing = whenEncoded(() => {
         const pid = victim === "server" ? server! : spare;
         process.kill(pid, "SIGKILL");
         while (!hasEnded(pid)) continue;
+        if (isTold) new Event().waitSync({ timeoutMs: 50 }); // What blocks the thread takes in what servers say.
         return pid;
       });
       const child = new Process({ target: (told: { value: number }) => [told.value, process.pid], args: [killing] });

@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { rootCertificates } from "node:tls";
 import {
   currentProcess,
+  Event,
   getAllStartMethods,
   getContext,
   parentProcess,
@@ -321,6 +322,29 @@ test("the process that is forked ahead of a request", { skip }, async (t) => {
     }
     assert.deepEqual(forkServersOf(process.pid), [server]);
   });
+
+  await t.test(
+    "those that give back the memory of children are reaped, also by a server that was stopped meanwhile",
+    async () => {
+      const [server] = forkServersOf(process.pid);
+      await spareOf(server!);
+      const ends = new Event();
+      const children = Array.from(
+        { length: 6 },
+        () => new context.Process({ target: (event: Event) => event.wait(), args: [ends] }),
+      );
+      await Promise.all(children.map((child) => child.start()));
+      process.kill(server!, "SIGSTOP");
+      ends.set();
+      await Promise.all(children.map((child) => child.join()));
+      process.kill(server!, "SIGCONT");
+      await spareOf(server!); // It has no other children, dead ones neither.
+      assert.deepEqual(
+        children.map((child) => child.exitCode),
+        [0, 0, 0, 0, 0, 0],
+      );
+    },
+  );
 
   for (const state of ["waiting", "stopped"]) {
     await t.test(`ends with its server, ${state}`, async () => {
