@@ -104,7 +104,7 @@ static napi_value watcher_unref(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-static napi_value watcher_until_writable(napi_env env, napi_callback_info info) {
+static napi_value watcher_also_writable(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   mp_arguments(env, info, 1, arguments);
   watcher *w = this_watcher(env, info);
@@ -123,7 +123,7 @@ static napi_value watcher_close(napi_env env, napi_callback_info info) {
 static const mp_function watcher_methods[] = {
     {"ref", watcher_ref},
     {"unref", watcher_unref},
-    {"untilWritable", watcher_until_writable},
+    {"alsoWritable", watcher_also_writable},
     {"close", watcher_close},
 };
 
@@ -229,7 +229,7 @@ static napi_value watch_empty_loop(napi_env env, napi_callback_info info) {
 }
 
 const mp_function mp_loop_functions[] = {
-    {"watch", watch}, /* (descriptor, callback) -> {ref, unref, untilWritable, close}: called while it can be read, or has ended */
+    {"watch", watch}, /* (descriptor, callback) -> {ref, unref, alsoWritable, close}: called while it can be read, or has ended */
     {"watchEmptyLoop", watch_empty_loop}, /* (onEmpty, onEnd): once nothing keeps the loop alive; onEnd if still so */
     {NULL, NULL},
 };

@@ -26,7 +26,7 @@ export interface Watcher {
   ref(): void;
   unref(): void;
   /** Whether it is also called while the descriptor can be written. */
-  untilWritable(on: boolean): void;
+  alsoWritable(on: boolean): void;
   /** Twice is fine. The descriptor stays open. */
   close(): void;
 }

@@ -16,7 +16,7 @@ const retryMs = 0.2;
 /** Most first words are a few thousand bytes: read at once, whatever they are made of. Arbitrary. */
 const readAheadBytes = 65_536;
 /** For whichever channel is read; what is left in it is at its beginning again before more is read. */
-let ahead: Buffer | undefined;
+let readAhead: Buffer | undefined;
 
 /** What is copied, so that its reader is woken once. Arbitrary. */
 const smallBytes = 4096;
@@ -94,7 +94,7 @@ export class ControlEnd {
 
   #readAhead(length: number): void {
     const bytes =
-      length > readAheadBytes ? Buffer.allocUnsafeSlow(length) : (ahead ??= Buffer.allocUnsafeSlow(readAheadBytes));
+      length > readAheadBytes ? Buffer.allocUnsafeSlow(length) : (readAhead ??= Buffer.allocUnsafeSlow(readAheadBytes));
     let filled = this.#ahead.copy(bytes);
     while (filled < length) {
       // Behind the first head may come a descriptor, which would be lost by reading past it.

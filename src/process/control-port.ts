@@ -106,7 +106,7 @@ export class WatchedPort implements ControlPort {
       while (unsent.length > 0) {
         let sent = this.#addon.sendNow(this.#descriptor, unsent.slice(0, mostParts));
         if (sent === 0) {
-          this.#watcher.untilWritable(true);
+          this.#watcher.alsoWritable(true);
           return;
         }
         while (unsent.length > 0 && unsent[0]!.length <= sent) sent -= unsent.shift()!.length;
@@ -115,7 +115,7 @@ export class WatchedPort implements ControlPort {
     } catch {
       unsent.length = 0; // EPIPE: the child has gone, and its end is told.
     }
-    this.#watcher.untilWritable(false);
+    this.#watcher.alsoWritable(false);
   }
 
   #end(): void {
